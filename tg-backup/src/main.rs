@@ -1,0 +1,5 @@
+//! tg-backup: see `tg-backup --help`.
+
+fn main() -> std::process::ExitCode {
+    tg_backup::run()
+}

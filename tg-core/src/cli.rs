@@ -1,0 +1,105 @@
+//! The flags that all tools share.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, Parser, ValueEnum};
+
+/// How stdout looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text on a terminal, JSON lines elsewhere.
+    #[default]
+    Auto,
+    /// JSON lines, whatever stdout is.
+    Json,
+    /// Text, whatever stdout is.
+    Text,
+}
+
+/// Flags of every tool. Each can also be set in the environment and, where it makes sense, under
+/// the top-level `x-tg` key of the compose file; flags win, then the environment.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Shared options")]
+pub struct Shared {
+    /// Work as if started in this directory
+    #[arg(short = 'C', long, value_name = "DIR", global = true)]
+    pub project_directory: Option<PathBuf>,
+
+    /// Compose file; repeatable, as with docker compose
+    #[arg(short = 'f', long = "file", value_name = "FILE", global = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Compose project name
+    #[arg(short = 'p', long, value_name = "NAME", global = true)]
+    pub project_name: Option<String>,
+
+    /// Environment file of the Compose project, instead of .env
+    #[arg(long = "env-file", value_name = "FILE", global = true)]
+    pub env_files: Vec<PathBuf>,
+
+    /// Form of stdout [env: TG_FORMAT] [default: auto]
+    #[arg(long, value_enum, global = true)]
+    pub format: Option<Format>,
+
+    /// Say nothing on stderr but errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Explain each outside command on stderr
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+
+    /// Give up after this long, such as 90s or 5m [env: TG_TIMEOUT] [x-tg: timeout]
+    #[arg(long, value_name = "DURATION", value_parser = duration, global = true)]
+    pub timeout: Option<Duration>,
+
+    /// Where journal, history and lock live [env: TG_STATE_DIR] [x-tg: state_dir]
+    /// [default: .tg beside the compose file]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state_dir: Option<PathBuf>,
+
+    /// Identifier that the steps of one procedure share [env: TG_RUN_ID] [default: a new one]
+    #[arg(long, value_name = "ID", global = true)]
+    pub run_id: Option<String>,
+
+    /// Print the manual page, or a shell's completions, and exit
+    #[arg(long, value_name = "man|bash|zsh|fish|elvish|powershell", hide = true, exclusive = true)]
+    pub generate: Option<String>,
+}
+
+/// Reads a humantime duration: `90s`, `5m`, `1h 30m`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|e| format!("{e}; write it as 90s, 5m or 1h 30m"))
+}
+
+/// Parses the command line; help, version, usage errors and `--generate` end the process here.
+pub fn parse<C: Parser + CommandFactory>() -> Result<C, ExitCode> {
+    if let Some(kind) = std::env::args().skip_while(|a| a != "--generate").nth(1) {
+        return Err(generate(C::command(), &kind));
+    }
+    C::try_parse().map_err(|e| {
+        let _ = e.print();
+        ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2))
+    })
+}
+
+/// Writes the manual page or completions of a command to stdout.
+fn generate(mut command: clap::Command, kind: &str) -> ExitCode {
+    let mut page = Vec::new();
+    let name = command.get_name().to_owned();
+    if kind == "man" {
+        if clap_mangen::Man::new(command).render(&mut page).is_err() {
+            return ExitCode::FAILURE;
+        }
+    } else if let Ok(shell) = clap_complete::Shell::from_str(kind, true) {
+        clap_complete::generate(shell, &mut command, name, &mut page);
+    } else {
+        return ExitCode::from(2);
+    }
+    match std::io::Write::write_all(&mut std::io::stdout(), &page) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,107 @@
+//! A container as the tools see it.
+
+use std::collections::HashMap;
+
+use bollard::models::ContainerInspectResponse;
+use serde::Serialize;
+
+/// The labels by which Compose knows its containers.
+pub const PROJECT_LABEL: &str = "com.docker.compose.project";
+/// Which service a container belongs to.
+pub const SERVICE_LABEL: &str = "com.docker.compose.service";
+/// `True` for what `compose run` made.
+pub const ONE_OFF_LABEL: &str = "com.docker.compose.oneoff";
+/// The label of containers that tg itself makes; its value is the run.
+pub const RUN_LABEL: &str = "tg.run";
+
+/// What Docker knows of a container.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Container {
+    /// Full identifier.
+    pub id: String,
+    /// Name without the leading slash.
+    pub name: String,
+    /// Compose service.
+    pub service: String,
+    /// The reference that it was created from.
+    pub image: String,
+    /// The image itself, `sha256:…`.
+    pub image_id: String,
+    /// `created`, `running`, `exited`, …
+    pub state: String,
+    /// `healthy`, `unhealthy`, `starting`, or nothing without a health check.
+    pub health: Option<String>,
+    /// RFC 3339.
+    pub started_at: String,
+    /// Of the last end.
+    pub exit_code: i64,
+    /// By its restart policy.
+    pub restarts: i64,
+    /// Killed for want of memory.
+    pub oom_killed: bool,
+    /// Its address on each network.
+    #[serde(skip)]
+    pub addresses: Vec<String>,
+    /// Published ports: `5432/tcp` to host address and port.
+    #[serde(skip)]
+    pub published: HashMap<String, (String, u16)>,
+    /// Made by `compose run`.
+    #[serde(skip)]
+    pub one_off: bool,
+}
+
+impl Container {
+    /// Whether it runs.
+    #[must_use]
+    pub fn running(&self) -> bool {
+        self.state == "running"
+    }
+
+    /// Where one of its TCP ports is reached from this host: the published port, else its address.
+    #[must_use]
+    pub fn reach(&self, port: u16) -> Option<(String, u16)> {
+        if let Some((host, port)) = self.published.get(&format!("{port}/tcp")) {
+            let host = if host.is_empty() || host == "0.0.0.0" || host == "::" { "127.0.0.1" } else { host };
+            return Some((host.to_owned(), *port));
+        }
+        self.addresses.first().map(|address| (address.clone(), port))
+    }
+}
+
+impl From<ContainerInspectResponse> for Container {
+    fn from(inspect: ContainerInspectResponse) -> Self {
+        let state = inspect.state.unwrap_or_default();
+        let config = inspect.config.unwrap_or_default();
+        let labels = config.labels.unwrap_or_default();
+        let network = inspect.network_settings.unwrap_or_default();
+        let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
+        let health = state.health.and_then(|h| h.status).map(|s| s.to_string());
+        let mut addresses: Vec<String> = network
+            .networks
+            .unwrap_or_default()
+            .into_values()
+            .filter_map(|n| n.ip_address.filter(|ip| !ip.is_empty()))
+            .collect();
+        addresses.sort();
+        let published = network.ports.unwrap_or_default().into_iter().filter_map(|(port, bindings)| {
+            let binding = bindings?.into_iter().next()?;
+            Some((port, (binding.host_ip.unwrap_or_default(), binding.host_port?.parse().ok()?)))
+        });
+        Container {
+            id: inspect.id.unwrap_or_default(),
+            name: inspect.name.unwrap_or_default().trim_start_matches('/').to_owned(),
+            service: label(SERVICE_LABEL),
+            image: config.image.unwrap_or_default(),
+            image_id: inspect.image.unwrap_or_default(),
+            state: state.status.map(|s| s.to_string()).unwrap_or_default(),
+            health: health.filter(|h| !h.is_empty() && h != "none"),
+            started_at: state.started_at.unwrap_or_default(),
+            exit_code: state.exit_code.unwrap_or_default(),
+            restarts: inspect.restart_count.unwrap_or_default(),
+            oom_killed: state.oom_killed.unwrap_or_default(),
+            addresses,
+            published: published.collect(),
+            one_off: label(ONE_OFF_LABEL) == "True",
+        }
+    }
+}

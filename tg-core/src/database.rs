@@ -1,0 +1,302 @@
+//! The project's database: where it is, and a connection to it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use postgres::config::{Host, SslMode};
+use postgres::error::SqlState;
+use postgres::{Client, Config, NoTls};
+
+use crate::container::Container;
+use crate::engine::Engine;
+use crate::project::Project;
+use crate::session::Session;
+use crate::settings::process_env;
+use crate::tls::Tls;
+use crate::{Error, passfile, url};
+
+/// PostgreSQL's port.
+pub const PORT: u16 = 5432;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Flags of every tool that speaks with the database.
+#[derive(clap::Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Database options")]
+pub struct DatabaseFlags {
+    /// File with the database's URL, postgres://user:password@host:port/name?sslmode=…
+    /// [env: TG_DATABASE_URL_FILE] [x-tg: database_url_file] [default: what the compose file says]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub database_url_file: Option<std::path::PathBuf>,
+}
+
+/// Where a database is and who connects.
+#[derive(Clone)]
+pub struct Target {
+    /// As this host reaches it.
+    pub host: String,
+    /// As this host reaches it.
+    pub port: u16,
+    /// Role.
+    pub user: String,
+    /// Database.
+    pub name: String,
+    /// The container that serves it, when it is a service of the project.
+    pub container: Option<Container>,
+    password: Option<String>,
+    tls: Tls,
+}
+
+impl Target {
+    /// From the URL file, else from the environment of the database service (`POSTGRES_*`), else
+    /// from `DATABASE_URL` of the application. The service is reached through its published port,
+    /// else at its container's address.
+    pub fn find(
+        session: &Session,
+        project: &Project,
+        engine: &Engine,
+        flags: &DatabaseFlags,
+    ) -> Result<Self, Error> {
+        let mut target = match url_file(project, flags)? {
+            Some((text, origin)) => Self::from_url(&text, &origin)?,
+            None => Self::from_project(project)?,
+        };
+        if let Some(password) = &target.password {
+            session.emit.redactor().learn(password);
+        }
+        if target.host.is_empty() || target.host == project.database {
+            let running = engine.running(&project.name, &project.database)?;
+            let container =
+                running.into_iter().next().ok_or_else(|| Error::NotRunning(project.database.clone()))?;
+            let reached =
+                container.reach(target.port).ok_or_else(|| Error::NotRunning(project.database.clone()))?;
+            (target.host, target.port) = reached;
+            target.container = Some(container);
+        }
+        if target.password.is_none() {
+            target.password = passfile::lookup(&target.host, target.port, &target.name, &target.user);
+        }
+        Ok(target)
+    }
+
+    fn from_project(project: &Project) -> Result<Self, Error> {
+        project.require(&project.database, "database")?;
+        let of = |name: &str| project.variable(&project.database, name);
+        if of("POSTGRES_PASSWORD").is_some() || of("POSTGRES_USER").is_some() {
+            let user = of("POSTGRES_USER").unwrap_or_else(|| "postgres".into());
+            let name = of("POSTGRES_DB").unwrap_or_else(|| user.clone());
+            return Ok(Target {
+                host: String::new(),
+                port: PORT,
+                user,
+                name,
+                container: None,
+                password: of("POSTGRES_PASSWORD"),
+                tls: Tls::Off,
+            });
+        }
+        let services = project.api.iter().chain(&project.worker).chain(std::iter::once(&project.migrate));
+        let found = { services }.find_map(|s| Some((project.variable(s, "DATABASE_URL")?, s)));
+        let (text, service) = found.ok_or_else(|| Error::Compose {
+            problem: format!(
+                "neither POSTGRES_USER of service {} nor DATABASE_URL of the application is set",
+                project.database
+            ),
+            hint: "name a file that holds the database's URL with --database-url-file".into(),
+        })?;
+        Self::from_url(&text, &format!("DATABASE_URL of service {service}"))
+    }
+
+    /// Parses a URL; `origin` says where it was written and nothing of its content is repeated.
+    pub fn from_url(text: &str, origin: &str) -> Result<Self, Error> {
+        let wrong =
+            |problem: String| Error::Setting { key: "database URL".into(), origin: origin.into(), problem };
+        let (base, tls) = split_tls(text.trim()).map_err(wrong)?;
+        let config = Config::from_str(&base).map_err(|e| wrong(e.to_string()))?;
+        let host = match config.get_hosts().first() {
+            Some(Host::Tcp(host)) => host.clone(),
+            Some(Host::Unix(path)) => path.display().to_string(),
+            None => return Err(wrong("no host".into())),
+        };
+        let user = config.get_user().ok_or_else(|| wrong("no user".into()))?.to_owned();
+        Ok(Target {
+            host,
+            port: config.get_ports().first().copied().unwrap_or(PORT),
+            name: config.get_dbname().unwrap_or(&user).to_owned(),
+            container: None,
+            password: config.get_password().map(|p| String::from_utf8_lossy(p).into_owned()),
+            user,
+            tls,
+        })
+    }
+
+    /// `host:port/name`, for messages.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}:{}/{}", self.host, self.port, self.name)
+    }
+
+    /// One line of a password file that lets a client inside the database's own network
+    /// namespace connect; empty when no password is known.
+    #[must_use]
+    pub fn passfile_line(&self) -> String {
+        self.password.as_deref().map(|p| passfile::line("*", PORT, &self.user, p)).unwrap_or_default()
+    }
+
+    /// Connects to the database, or to another one of the same server.
+    pub fn connect(&self, tool: &str, other: Option<&str>) -> Result<Client, Error> {
+        let mut config = Config::new();
+        config
+            .host(&self.host)
+            .port(self.port)
+            .user(&self.user)
+            .dbname(other.unwrap_or(&self.name))
+            .application_name(tool)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .ssl_mode(if self.tls == Tls::Off { SslMode::Disable } else { SslMode::Require });
+        if let Some(password) = &self.password {
+            config.password(password);
+        }
+        let client = match self.tls.connector()? {
+            Some(tls) => config.connect(tls),
+            None => config.connect(NoTls),
+        };
+        client.map_err(|e| self.refused(&e))
+    }
+
+    fn refused(&self, error: &postgres::Error) -> Error {
+        let place = self.place();
+        let problem = describe(error);
+        let denied = [
+            SqlState::INVALID_PASSWORD,
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+            SqlState::INVALID_CATALOG_NAME,
+            SqlState::INSUFFICIENT_PRIVILEGE,
+        ];
+        match error.code() {
+            Some(code) if denied.contains(code) => Error::DatabaseRefused { place, problem },
+            _ if problem.contains("password") => Error::DatabaseRefused { place, problem },
+            _ => Error::DatabaseUnreachable { place, problem },
+        }
+    }
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.place())
+    }
+}
+
+impl From<postgres::Error> for Error {
+    fn from(error: postgres::Error) -> Self {
+        Error::Sql(describe(&error))
+    }
+}
+
+/// The server's own words with SQLSTATE, detail and hint, or the transport's.
+#[must_use]
+pub fn describe(error: &postgres::Error) -> String {
+    if let Some(db) = error.as_db_error() {
+        let more = [db.detail(), db.hint()].into_iter().flatten().map(|m| format!(" ({m})"));
+        return format!("{} [{}]{}", db.message(), db.code().code(), more.collect::<String>());
+    }
+    let mut text = error.to_string();
+    if let Some(cause) = std::error::Error::source(error) {
+        text = format!("{text}: {cause}");
+    }
+    text
+}
+
+/// Quotes an identifier as `quote_ident` does.
+#[must_use]
+pub fn ident(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Quotes a string as `quote_literal` does.
+#[must_use]
+pub fn literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if text.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
+/// The password inside a URL, for the redactor.
+#[must_use]
+pub fn password_of_url(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("://")?;
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let (user, _) = authority.rsplit_once('@')?;
+    let (_, password) = user.split_once(':')?;
+    Some(url::decode(password))
+}
+
+fn url_file(project: &Project, flags: &DatabaseFlags) -> Result<Option<(String, String)>, Error> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let flag = flags.database_url_file.as_ref().map(|f| here.join(f));
+    let file = project.settings().get(flag, "database_url_file", |text| Ok(project.path(text)))?;
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::Setting {
+            key: "database_url_file".into(),
+            origin: path.display().to_string(),
+            problem: e.to_string(),
+        })?;
+        return Ok(Some((text, path.display().to_string())));
+    }
+    Ok(process_env("TG_DATABASE_URL").map(|text| (text, "environment variable TG_DATABASE_URL".into())))
+}
+
+/// Takes `sslmode` and `sslrootcert` out of a URL, which the postgres crate knows only in part.
+fn split_tls(text: &str) -> Result<(String, Tls), String> {
+    let Some((base, query)) = text.split_once('?') else { return Ok((text.to_owned(), Tls::Off)) };
+    let (mut kept, mut mode, mut root) = (Vec::new(), "prefer", None);
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some(("sslmode", value)) => mode = value,
+            Some(("sslrootcert", "system")) => root = None,
+            Some(("sslrootcert", value)) => root = Some(url::decode(value).into()),
+            _ => kept.push(pair),
+        }
+    }
+    let tls = match mode {
+        "disable" | "allow" | "prefer" => Tls::Off,
+        "require" | "verify-ca" | "verify-full" => Tls::Verified(root),
+        other => {
+            return Err(format!("sslmode {other}; one of disable, prefer, require, verify-ca, verify-full"));
+        }
+    };
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    Ok((format!("{base}{query}"), tls))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_that_asks_for_tls_is_never_connected_plainly() {
+        for mode in ["require", "verify-ca", "verify-full"] {
+            let target =
+                Target::from_url(&format!("postgres://u:p@h/d?sslmode={mode}&sslrootcert=/ca.pem"), "x")
+                    .unwrap();
+            assert_eq!(target.tls, Tls::Verified(Some("/ca.pem".into())));
+        }
+        assert!(Target::from_url("postgres://u:p@h/d?sslmode=maybe", "x").is_err());
+    }
+
+    #[test]
+    fn an_error_about_a_url_does_not_repeat_it() {
+        let error = Target::from_url("postgres://u:topsecret@h:port/d", "the file").unwrap_err();
+        assert!(!error.to_string().contains("topsecret"), "{error}");
+    }
+
+    #[test]
+    fn the_password_of_a_url_is_decoded() {
+        assert_eq!(password_of_url("postgres://u:p%40ss@db/x").as_deref(), Some("p@ss"));
+        assert_eq!(password_of_url("http://db/x@y:z"), None);
+    }
+
+    #[test]
+    fn quoting_survives_quotes() {
+        assert_eq!(ident("a\"b"), "\"a\"\"b\"");
+        assert_eq!(literal("a'b\\"), "E'a''b\\\\'");
+    }
+}

@@ -1,0 +1,345 @@
+//! The one writer of stdout and stderr.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::cli::Format;
+use crate::event::{self, Event, Kind, StepState};
+use crate::journal::Journal;
+use crate::redact::Redactor;
+use crate::{Error, Fault};
+
+/// Progress is told at most this often.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// Whether a closed stdout ends the tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Only answers: ends quietly when nobody listens any more.
+    Reader,
+    /// Changes something: finishes its work and drops the lines.
+    Changer,
+}
+
+/// How much goes to stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors alone.
+    Quiet,
+    /// Warnings too.
+    Normal,
+    /// Every outside command.
+    Verbose,
+}
+
+/// Writes events to stdout and to the journal, and messages for people to stderr.
+pub struct Emitter {
+    tool: &'static str,
+    run: String,
+    json: bool,
+    verbosity: Verbosity,
+    redactor: Arc<Redactor>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    out: Box<dyn Write + Send>,
+    role: Role,
+    closed: bool,
+    journal: Option<Journal>,
+    /// Lines that came before the journal was opened.
+    early: Vec<String>,
+    started: bool,
+    last_progress: Option<Instant>,
+}
+
+impl Emitter {
+    /// An emitter on the process's own stdout.
+    #[must_use]
+    pub fn stdout(
+        tool: &'static str,
+        run: &str,
+        format: Format,
+        verbosity: Verbosity,
+        redactor: Arc<Redactor>,
+    ) -> Self {
+        let json = match format {
+            Format::Json => true,
+            Format::Text => false,
+            Format::Auto => !std::io::stdout().is_terminal(),
+        };
+        Self::new(tool, run, json, verbosity, redactor, Box::new(std::io::stdout()))
+    }
+
+    /// An emitter on any writer.
+    #[must_use]
+    pub fn new(
+        tool: &'static str,
+        run: &str,
+        json: bool,
+        verbosity: Verbosity,
+        redactor: Arc<Redactor>,
+        out: Box<dyn Write + Send>,
+    ) -> Self {
+        let inner = Inner {
+            out,
+            role: Role::Reader,
+            closed: false,
+            journal: None,
+            early: Vec::new(),
+            started: false,
+            last_progress: None,
+        };
+        Emitter { tool, run: run.to_owned(), json, verbosity, redactor, inner: Mutex::new(inner) }
+    }
+
+    /// From now on the tool changes something: lines go to the journal, a closed stdout is ignored.
+    pub fn begin_change(&self, mut journal: Journal) -> Result<(), Error> {
+        let mut inner = self.lock();
+        for line in std::mem::take(&mut inner.early) {
+            journal.append(&line, false)?;
+        }
+        inner.role = Role::Changer;
+        inner.journal = Some(journal);
+        Ok(())
+    }
+
+    /// First line: what the tool is about to do and with which configuration.
+    pub fn start(&self, msg: &str, data: Value) -> Result<(), Error> {
+        self.lock().started = true;
+        self.line(Kind::Start, msg, data)
+    }
+
+    /// Whether [`Self::start`] has been said.
+    #[must_use]
+    pub fn started(&self) -> bool {
+        self.lock().started
+    }
+
+    /// One line of intent or outcome. The intent is durable before this returns.
+    pub fn step(&self, step: &str, state: StepState, msg: &str, data: Value) -> Result<(), Error> {
+        let mut all = json!({"step": step, "state": state});
+        if let (Some(all), Value::Object(more)) = (all.as_object_mut(), data) {
+            all.extend(more);
+        }
+        self.line(Kind::Step, msg, all)
+    }
+
+    /// Does something with its intent before it and its outcome after it.
+    pub fn change<T, E: Fault + From<Error>>(
+        &self,
+        step: &str,
+        msg: &str,
+        intent: Value,
+        work: impl FnOnce() -> Result<(T, Value), E>,
+    ) -> Result<T, E> {
+        self.step(step, StepState::Started, msg, intent)?;
+        let begun = Instant::now();
+        let spent = |data: &mut Value| {
+            if let Some(map) = data.as_object_mut() {
+                map.insert("duration_ms".into(), json!(begun.elapsed().as_millis()));
+            }
+        };
+        match work() {
+            Ok((value, mut data)) => {
+                spent(&mut data);
+                self.step(step, StepState::Succeeded, msg, data)?;
+                Ok(value)
+            }
+            Err(error) => {
+                let mut data = json!({"error": error.to_string()});
+                spent(&mut data);
+                // The reason itself is what must not be lost: it goes on even if this line can't be written.
+                let _ = self.step(step, StepState::Failed, msg, data);
+                Err(error)
+            }
+        }
+    }
+
+    /// One row of the answer.
+    pub fn record(&self, msg: &str, data: Value) -> Result<(), Error> {
+        self.line(Kind::Record, msg, data)
+    }
+
+    /// How far long work has come; said at most once a second.
+    pub fn progress(&self, msg: &str, done: u64, total: u64, unit: &str) -> Result<(), Error> {
+        {
+            let mut inner = self.lock();
+            if inner.last_progress.is_some_and(|last| last.elapsed() < PROGRESS_EVERY) {
+                return Ok(());
+            }
+            inner.last_progress = Some(Instant::now());
+        }
+        self.line(Kind::Progress, msg, json!({"done": done, "total": total, "unit": unit}))
+    }
+
+    /// Something that a person should know: on stdout for machines, on stderr for people.
+    pub fn warning(&self, code: &str, msg: &str, data: Value) -> Result<(), Error> {
+        let mut all = json!({"code": code});
+        if let (Some(all), Value::Object(more)) = (all.as_object_mut(), data) {
+            all.extend(more);
+        }
+        if self.json {
+            self.say(Verbosity::Normal, &format!("warning: {msg}"));
+        }
+        self.line(Kind::Warning, msg, all)
+    }
+
+    /// Last line.
+    pub fn result(&self, msg: &str, data: Value) -> Result<(), Error> {
+        self.line(Kind::Result, msg, data)
+    }
+
+    /// Tells on stderr what is done outside, under `-v`.
+    pub fn explain(&self, msg: &str) {
+        self.say(Verbosity::Verbose, msg);
+    }
+
+    /// An error and its cure on stderr.
+    pub fn error(&self, message: &str, hint: Option<&str>) {
+        self.say(Verbosity::Quiet, &format!("error: {message}"));
+        if let Some(hint) = hint {
+            self.say(Verbosity::Quiet, &format!("hint: {hint}"));
+        }
+    }
+
+    /// What keeps secrets out.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    #[expect(clippy::print_stderr, reason = "the one place that writes to stderr")]
+    fn say(&self, level: Verbosity, msg: &str) {
+        if level <= self.verbosity {
+            eprintln!("{}: {}", self.tool, self.redactor.clean(msg));
+        }
+    }
+
+    fn line(&self, kind: Kind, msg: &str, mut data: Value) -> Result<(), Error> {
+        let msg = self.redactor.clean(msg);
+        self.redactor.clean_value(&mut data);
+        let event = Event {
+            v: event::WIRE_VERSION,
+            ts: event::now(),
+            run: &self.run,
+            tool: self.tool,
+            kind,
+            msg: &msg,
+            data: &data,
+        };
+        let line = serde_json::to_string(&event).unwrap_or_default();
+        let mut inner = self.lock();
+        let durable = matches!(kind, Kind::Step | Kind::Result);
+        let mut journaled = Ok(());
+        if let Some(journal) = inner.journal.as_mut() {
+            journaled = journal.append(&line, durable);
+        } else if matches!(kind, Kind::Start | Kind::Warning) {
+            inner.early.push(line.clone());
+        }
+        let text = if self.json { Some(line) } else { text(kind, &msg, &data) };
+        if let Some(text) = text
+            && !inner.closed
+        {
+            inner.closed = writeln!(inner.out, "{text}").and_then(|()| inner.out.flush()).is_err();
+        }
+        if inner.closed && inner.role == Role::Reader {
+            return Err(Error::Closed);
+        }
+        journaled
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A line for people; `None` for what only machines need.
+fn text(kind: Kind, msg: &str, data: &Value) -> Option<String> {
+    let seconds =
+        data["duration_ms"].as_f64().map(|ms| format!(" ({:.1} s)", ms / 1000.0)).unwrap_or_default();
+    match kind {
+        Kind::Start | Kind::Record | Kind::Result => Some(msg.to_owned()),
+        Kind::Step => match data["state"].as_str()? {
+            "started" | "undo_started" => None,
+            "succeeded" => Some(format!("  done: {msg}{seconds}")),
+            "undo_finished" => Some(format!("  undone: {msg}{seconds}")),
+            state => Some(format!(
+                "  {}: {msg}: {}",
+                state.replace('_', " "),
+                data["error"].as_str().unwrap_or_default()
+            )),
+        },
+        Kind::Progress => Some(format!(
+            "  {msg}: {} of {} {}",
+            data["done"],
+            data["total"],
+            data["unit"].as_str().unwrap_or_default()
+        )),
+        Kind::Warning => Some(format!("warning: {msg}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>, bool);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if self.1 {
+                return Err(std::io::ErrorKind::BrokenPipe.into());
+            }
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn emitter(sink: &Sink) -> Emitter {
+        Emitter::new("tg-x", "r", true, Verbosity::Quiet, Arc::default(), Box::new(sink.clone()))
+    }
+
+    #[test]
+    fn a_failed_change_is_told_with_its_reason() {
+        let sink = Sink::default();
+        let result: Result<(), Error> =
+            emitter(&sink).change("cut", "cut over", json!({}), || Err(Error::Sql("boom".into())));
+        assert!(result.is_err());
+        let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+        let states: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert_eq!(states[0]["data"]["state"], "started");
+        assert_eq!(states[1]["data"]["state"], "failed");
+        assert_eq!(states[1]["data"]["error"], "sql: boom");
+    }
+
+    #[test]
+    fn a_reader_ends_when_nobody_listens_and_a_changer_goes_on() {
+        let closed = Sink(Arc::default(), true);
+        let reader = emitter(&closed);
+        assert!(matches!(reader.record("x", json!({})), Err(Error::Closed)));
+        let dir = tempfile::tempdir().unwrap();
+        let state = crate::state::State::at(dir.path().to_owned());
+        let changer = emitter(&closed);
+        changer.begin_change(Journal::create(&state, "r", "tg-x").unwrap()).unwrap();
+        changer.step("a", StepState::Started, "a", json!({})).unwrap();
+        assert_eq!(crate::journal::steps(&state, "r").len(), 1, "the journal has what stdout lost");
+    }
+
+    #[test]
+    fn a_secret_reaches_neither_stdout_nor_the_journal() {
+        let sink = Sink::default();
+        let emitter = emitter(&sink);
+        emitter.redactor().learn("s3cret!");
+        emitter.record("it is s3cret!", json!({"a": {"b": "s3cret!"}})).unwrap();
+        let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+}

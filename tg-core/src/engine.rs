@@ -1,0 +1,313 @@
+//! The Docker engine behind a blocking façade that owns a current-thread runtime.
+//! Never call it from inside another runtime, nor from a callback of the `postgres` crate.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::container::LogOutput;
+use bollard::errors::Error as DockerError;
+use bollard::models::{ContainerCreateBody, HostConfig, ImageInspect};
+use bollard::query_parameters as query;
+use futures_util::StreamExt;
+use tokio::runtime::Runtime;
+
+use crate::container::{Container, PROJECT_LABEL, SERVICE_LABEL};
+use crate::process::Stream;
+use crate::{Error, Fault};
+
+/// How long one question to the engine may take; stopping and waiting have their own limits.
+const ANSWER: Duration = Duration::from_mins(1);
+
+/// How long a job may run that has no deadline of its own.
+const FOREVER: Duration = Duration::from_hours(7 * 24);
+
+/// A connection to the engine that `DOCKER_HOST` names, or the local one.
+pub struct Engine {
+    docker: Docker,
+    runtime: Runtime,
+}
+
+/// An image on this host.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Image {
+    /// `sha256:…` of the configuration.
+    pub id: String,
+    /// `repository@sha256:…`, as registries know it.
+    pub digests: Vec<String>,
+    /// Bytes.
+    pub size: i64,
+    /// `org.opencontainers.image.version`, where the image says it.
+    pub version: Option<String>,
+}
+
+/// A container of ours that runs one command to its end and is removed.
+#[derive(Clone, Debug, Default)]
+pub struct Job {
+    /// Name, unique.
+    pub name: String,
+    /// Image id or reference.
+    pub image: String,
+    /// Program and arguments; the image's entrypoint is not used.
+    pub command: Vec<String>,
+    /// `NAME=value`; never a secret.
+    pub environment: Vec<String>,
+    /// `host:container[:ro]`.
+    pub mounts: Vec<String>,
+    /// `container:ID`, `none` or a network's name.
+    pub network: String,
+    /// `uid:gid`.
+    pub user: String,
+    /// Labels.
+    pub labels: HashMap<String, String>,
+}
+
+impl Engine {
+    /// Connects and agrees on an API version that both sides speak.
+    pub fn connect() -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| Error::EngineUnreachable(e.to_string()))?;
+        let away = |e: DockerError| Error::EngineUnreachable(reason(&e));
+        let docker = runtime.block_on(async {
+            let docker = Docker::connect_with_defaults().map_err(away)?;
+            match tokio::time::timeout(ANSWER, docker.negotiate_version()).await {
+                Ok(docker) => docker.map_err(away),
+                Err(_) => Err(Error::EngineUnreachable("no answer".into())),
+            }
+        })?;
+        Ok(Engine { docker, runtime })
+    }
+
+    fn ask<T>(
+        &self,
+        limit: Duration,
+        question: impl Future<Output = Result<T, DockerError>>,
+    ) -> Result<T, Error> {
+        // The timer must be made inside the runtime.
+        let answer = self.runtime.block_on(async { tokio::time::timeout(limit, question).await });
+        match answer {
+            Ok(answer) => answer.map_err(|e| classify(&e)),
+            Err(_) => Err(Error::EngineUnreachable(format!("no answer within {} s", limit.as_secs()))),
+        }
+    }
+
+    /// The containers of a Compose service, running or not, by name; one-off ones too.
+    pub fn containers(&self, project: &str, service: &str) -> Result<Vec<Container>, Error> {
+        self.labelled(&[format!("{PROJECT_LABEL}={project}"), format!("{SERVICE_LABEL}={service}")])
+    }
+
+    /// The containers that carry all of these labels.
+    pub fn labelled(&self, labels: &[String]) -> Result<Vec<Container>, Error> {
+        let filters = HashMap::from([("label".to_owned(), labels.to_vec())]);
+        let options = query::ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let found = self.ask(ANSWER, self.docker.list_containers(Some(options)))?;
+        let mut containers = Vec::new();
+        for id in found.into_iter().filter_map(|c| c.id) {
+            // One that went away meanwhile is none.
+            if let Some(container) = self.inspect(&id)? {
+                containers.push(container);
+            }
+        }
+        containers.sort_by_key(|c| natural(&c.name));
+        Ok(containers)
+    }
+
+    /// The running containers of a service, without one-off ones.
+    pub fn running(&self, project: &str, service: &str) -> Result<Vec<Container>, Error> {
+        let mut all = self.containers(project, service)?;
+        all.retain(|c| c.running() && !c.one_off);
+        Ok(all)
+    }
+
+    /// One container, if it is there.
+    pub fn inspect(&self, id: &str) -> Result<Option<Container>, Error> {
+        let question = self.docker.inspect_container(id, None::<query::InspectContainerOptions>);
+        absent(self.ask(ANSWER, question)).map(|found| found.map(Container::from))
+    }
+
+    /// Stops a container by its own stop signal and waits; its grace is the container's, unless given.
+    pub fn stop(&self, id: &str, grace: Option<Duration>) -> Result<(), Error> {
+        let mut options = query::StopContainerOptionsBuilder::new();
+        if let Some(grace) = grace {
+            options = options.t(i32::try_from(grace.as_secs()).unwrap_or(i32::MAX));
+        }
+        let limit = ANSWER + grace.unwrap_or(Duration::from_mins(10));
+        absent(self.ask(limit, self.docker.stop_container(id, Some(options.build())))).map(drop)
+    }
+
+    /// Starts a container that exists.
+    pub fn start(&self, id: &str) -> Result<(), Error> {
+        self.ask(ANSWER, self.docker.start_container(id, None::<query::StartContainerOptions>))
+    }
+
+    /// Removes a container by force, with its anonymous volumes; one that is gone is fine.
+    pub fn remove(&self, id: &str) -> Result<(), Error> {
+        let options = query::RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        absent(self.ask(ANSWER, self.docker.remove_container(id, Some(options)))).map(drop)
+    }
+
+    /// The last lines of a container's output.
+    pub fn logs(&self, id: &str, lines: u32) -> Result<Vec<String>, Error> {
+        let options =
+            query::LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
+        let mut stream = self.docker.logs(id, Some(options));
+        self.ask(ANSWER, async {
+            let mut text = String::new();
+            while let Some(chunk) = stream.next().await {
+                text.push_str(&chunk?.to_string());
+            }
+            Ok(text.lines().map(str::to_owned).collect())
+        })
+    }
+
+    /// Waits until a container has ended; its exit code.
+    pub fn wait(&self, id: &str, limit: Duration) -> Result<i64, Error> {
+        let mut stream = self.docker.wait_container(id, None::<query::WaitContainerOptions>);
+        let answer = self.ask(limit, async {
+            match stream.next().await {
+                Some(Ok(end)) => Ok(end.status_code),
+                Some(Err(DockerError::DockerContainerWaitError { code, .. })) => Ok(code),
+                Some(Err(e)) => Err(e),
+                None => Ok(0),
+            }
+        });
+        drop(stream);
+        answer
+    }
+
+    /// An image on this host, by reference or id, if it is there.
+    pub fn image(&self, reference: &str) -> Result<Option<Image>, Error> {
+        absent(self.ask(ANSWER, self.docker.inspect_image(reference))).map(|found| found.map(Image::from))
+    }
+
+    /// Gives an image one more name.
+    pub fn tag(&self, id: &str, repository: &str, tag: &str) -> Result<(), Error> {
+        let options = query::TagImageOptionsBuilder::new().repo(repository).tag(tag).build();
+        self.ask(ANSWER, self.docker.tag_image(id, Some(options)))
+    }
+
+    /// The digest that the registry has for a reference; the registry is asked by the engine.
+    pub fn registry_digest(&self, reference: &str) -> Result<Option<String>, Error> {
+        let found = absent(self.ask(ANSWER, self.docker.inspect_registry_image(reference, None)))?;
+        Ok(found.and_then(|d| d.descriptor.digest))
+    }
+
+    /// Runs a job to its end, hands out its lines, removes it, and returns its exit code.
+    pub fn run<E: Fault + From<Error>>(
+        &self,
+        job: &Job,
+        limit: Option<Duration>,
+        mut on_line: impl FnMut(Stream, &str) -> Result<(), E>,
+    ) -> Result<i64, E> {
+        self.remove(&job.name)?;
+        let id = self.create(job)?;
+        let mut work = || -> Result<i64, E> {
+            self.start(&id)?;
+            let code = self.wait(&id, limit.unwrap_or(FOREVER))?;
+            for (stream, line) in self.output(&id)? {
+                on_line(stream, &line)?;
+            }
+            Ok(code)
+        };
+        let ended = work();
+        let removed = self.remove(&id);
+        let code = ended?;
+        removed?;
+        Ok(code)
+    }
+
+    fn create(&self, job: &Job) -> Result<String, Error> {
+        let (program, arguments) =
+            job.command.split_first().map_or((vec![], vec![]), |(p, a)| (vec![p.clone()], a.to_vec()));
+        let body = ContainerCreateBody {
+            image: Some(job.image.clone()),
+            entrypoint: Some(program),
+            cmd: Some(arguments),
+            env: Some(job.environment.clone()),
+            user: Some(job.user.clone()),
+            labels: Some(job.labels.clone()),
+            host_config: Some(HostConfig {
+                binds: Some(job.mounts.clone()),
+                network_mode: Some(job.network.clone()),
+                ..HostConfig::default()
+            }),
+            ..ContainerCreateBody::default()
+        };
+        let options = query::CreateContainerOptionsBuilder::new().name(&job.name).build();
+        self.ask(ANSWER, self.docker.create_container(Some(options), body)).map(|created| created.id)
+    }
+
+    fn output(&self, id: &str) -> Result<Vec<(Stream, String)>, Error> {
+        let options = query::LogsOptionsBuilder::new().stdout(true).stderr(true).tail("2000").build();
+        let mut stream = self.docker.logs(id, Some(options));
+        self.ask(ANSWER, async {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            while let Some(chunk) = stream.next().await {
+                match chunk? {
+                    LogOutput::StdErr { message } => err.extend_from_slice(&message),
+                    other => out.extend_from_slice(&other.into_bytes()),
+                }
+            }
+            let lines = |bytes: Vec<u8>, stream| {
+                String::from_utf8_lossy(&bytes).lines().map(|l| (stream, l.to_owned())).collect::<Vec<_>>()
+            };
+            Ok([lines(out, Stream::Stdout), lines(err, Stream::Stderr)].concat())
+        })
+    }
+}
+
+impl From<ImageInspect> for Image {
+    fn from(inspect: ImageInspect) -> Self {
+        let labels = inspect.config.and_then(|c| c.labels).unwrap_or_default();
+        Image {
+            id: inspect.id.unwrap_or_default(),
+            digests: inspect.repo_digests.unwrap_or_default(),
+            size: inspect.size.unwrap_or_default(),
+            version: labels.get("org.opencontainers.image.version").cloned(),
+        }
+    }
+}
+
+/// A 404 is an answer: not there.
+fn absent<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Engine(problem)) if problem.starts_with("404 ") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn classify(error: &DockerError) -> Error {
+    match error {
+        DockerError::DockerResponseServerError { status_code, message } => {
+            Error::Engine(format!("{status_code} {}", message.trim()))
+        }
+        DockerError::HyperResponseError { .. }
+        | DockerError::HttpClientError { .. }
+        | DockerError::IOError { .. }
+        | DockerError::RequestTimeoutError => Error::EngineUnreachable(reason(error)),
+        other => Error::Engine(reason(other)),
+    }
+}
+
+/// An error with the causes that bollard keeps below it.
+fn reason(error: &DockerError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Orders `api-10` after `api-2`.
+fn natural(name: &str) -> (String, u64) {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    (stem.to_owned(), name[stem.len()..].parse().unwrap_or(0))
+}

@@ -1,0 +1,39 @@
+//! What every tg tool speaks: events, exit codes, configuration, the Compose project, the Docker
+//! engine, the database, the journal, the history and the lock. A tool depends on this crate and
+//! never on another tool.
+
+pub mod atomic_file;
+pub mod cli;
+pub mod compose;
+pub mod container;
+pub mod database;
+pub mod deadline;
+pub mod dotenv;
+pub mod emitter;
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod exit;
+pub mod fault;
+pub mod history;
+pub mod image;
+pub mod interrupt;
+pub mod journal;
+pub mod lock;
+pub mod passfile;
+pub mod process;
+pub mod project;
+pub mod redact;
+pub mod release;
+pub mod session;
+pub mod settings;
+pub mod state;
+pub mod template;
+pub mod tls;
+pub mod url;
+pub mod version;
+
+pub use error::Error;
+pub use exit::Exit;
+pub use fault::Fault;
+pub use session::{Answer, Session};

@@ -1,0 +1,144 @@
+//! One change at a time in a project: an advisory lock on a file that tells who holds it.
+//!
+//! A procedure of `scripts/` holds `lock` for its whole length; each tool that it starts under the
+//! same run holds `step.lock` inside it. A tool started by itself takes both. So a tool that
+//! outlives its killed procedure still keeps everybody else out.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, event, state::State};
+
+/// Who holds the lock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Holder {
+    /// Tool or procedure.
+    pub tool: String,
+    /// Process.
+    pub pid: u32,
+    /// Host name.
+    pub host: String,
+    /// Run that the holder belongs to.
+    pub run: String,
+    /// RFC 3339.
+    pub since: String,
+}
+
+impl Holder {
+    /// For messages.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self.tool.as_str() {
+            "" => "another tg tool".into(),
+            tool => format!("{tool} (pid {})", self.pid),
+        }
+    }
+}
+
+/// The held lock; it ends with the value, or with the process however that dies.
+#[derive(Debug)]
+pub struct Lock {
+    _files: Vec<File>,
+}
+
+/// Takes the project's lock for one tool, or fails at once with the holder.
+pub fn acquire(state: &State, tool: &str, run: &str) -> Result<Lock, Error> {
+    state.create()?;
+    let holder = Holder {
+        tool: tool.into(),
+        pid: std::process::id(),
+        host: hostname(),
+        run: run.into(),
+        since: event::now(),
+    };
+    let mut files = Vec::new();
+    match take(&state.root().join("lock"), &holder)? {
+        Ok(file) => files.push(file),
+        Err(other) if other.run == run => {}
+        Err(other) => return Err(Error::Locked { holder: other }),
+    }
+    match take(&state.root().join("step.lock"), &holder)? {
+        Ok(file) => files.push(file),
+        Err(other) => return Err(Error::Locked { holder: other }),
+    }
+    Ok(Lock { _files: files })
+}
+
+/// The lock of one file: held, or whose it is.
+fn take(path: &Path, holder: &Holder) -> Result<Result<File, Holder>, Error> {
+    let failed = |e: &std::io::Error| Error::file(path, e);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|e| failed(&e))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(Err(read_holder(&mut file))),
+        Err(TryLockError::Error(e)) => return Err(failed(&e)),
+    }
+    let line = serde_json::to_string(holder).unwrap_or_default();
+    file.set_len(0).and_then(|()| file.rewind()).map_err(|e| failed(&e))?;
+    writeln!(file, "{line}").map_err(|e| failed(&e))?;
+    Ok(Ok(file))
+}
+
+fn read_holder(file: &mut File) -> Holder {
+    let mut text = String::new();
+    let _ = file.read_to_string(&mut text);
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// This host's name, from the kernel.
+#[must_use]
+pub fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Where the lock of a state directory is, for scripts that hold it with flock(1).
+#[must_use]
+pub fn path(state: &State) -> PathBuf {
+    state.root().join("lock")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_taker_learns_who_holds_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::at(dir.path().join(".tg"));
+        let held = acquire(&state, "tg-swap", "run-1").unwrap();
+        match acquire(&state, "tg-backup", "run-2") {
+            Err(Error::Locked { holder }) => {
+                assert_eq!((holder.tool.as_str(), holder.run.as_str()), ("tg-swap", "run-1"));
+                assert_eq!(holder.pid, std::process::id());
+            }
+            other => panic!("{other:?}"),
+        }
+        drop(held);
+        acquire(&state, "tg-backup", "run-2").unwrap();
+    }
+
+    #[test]
+    fn a_tool_enters_the_lock_of_its_own_procedure_but_only_one_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::at(dir.path().to_owned());
+        let procedure = Holder { tool: "upgrade".into(), run: "r".into(), ..Holder::default() };
+        let _held = take(&path(&state), &procedure).unwrap().unwrap();
+        let first = acquire(&state, "tg-migrate", "r").unwrap();
+        assert!(matches!(acquire(&state, "tg-swap", "r"), Err(Error::Locked { .. })));
+        assert!(matches!(acquire(&state, "tg-swap", "other"), Err(Error::Locked { .. })));
+        drop(first);
+        acquire(&state, "tg-swap", "r").unwrap();
+    }
+}

@@ -1,0 +1,161 @@
+//! Programs of the host, run in a process group of their own: Ctrl-C at the terminal reaches us
+//! alone, so that a step is finished or undone and never cut by accident.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::deadline::Deadline;
+use crate::emitter::Emitter;
+use crate::{Error, Fault};
+
+/// How long a program may take to end after SIGTERM before it gets SIGKILL.
+const GRACE: Duration = Duration::from_secs(10);
+/// How often a wait looks at the deadline.
+const TICK: Duration = Duration::from_millis(20);
+/// How much of a failed program's stderr an error repeats.
+const TAIL_LINES: usize = 6;
+
+/// Which stream a line came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Runs programs under one deadline and explains them under `-v`.
+#[derive(Clone, Copy)]
+pub struct Runner<'a> {
+    /// Says each command under `-v`.
+    pub emit: &'a Emitter,
+    /// When a program is ended.
+    pub deadline: Deadline,
+}
+
+impl Runner<'_> {
+    /// Runs a program to its end and returns its stdout; any exit but 0 is an error that repeats
+    /// the end of its stderr.
+    pub fn capture(&self, command: &mut Command) -> Result<String, Error> {
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        let status = self.stream(command, |stream, line| {
+            let text = if stream == Stream::Stdout { &mut stdout } else { &mut stderr };
+            text.push_str(line);
+            text.push('\n');
+            Ok::<(), Error>(())
+        })?;
+        if status.success() {
+            return Ok(stdout);
+        }
+        Err(Error::ProgramFailed {
+            program: name(command),
+            status: describe(status),
+            problem: tail(if stderr.trim().is_empty() { &stdout } else { &stderr }),
+        })
+    }
+
+    /// Runs a program and hands out each line as it comes; returns how the program ended.
+    pub fn stream<E: Fault + From<Error>>(
+        &self,
+        command: &mut Command,
+        mut on_line: impl FnMut(Stream, &str) -> Result<(), E>,
+    ) -> Result<ExitStatus, E> {
+        self.emit.explain(&format!("running {}", words(command)));
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|e| Error::Program { program: name(command), problem: e.to_string() })?;
+        let (sender, lines) = mpsc::channel();
+        let mut lost = Ok(());
+        std::thread::scope(|scope| {
+            if let Some(out) = child.stdout.take() {
+                let sender = sender.clone();
+                scope.spawn(move || read_lines(out, Stream::Stdout, &sender));
+            }
+            if let Some(err) = child.stderr.take() {
+                scope.spawn(move || read_lines(err, Stream::Stderr, &sender));
+            }
+            let mut ended = None;
+            loop {
+                match lines.recv_timeout(TICK) {
+                    Ok((stream, line)) => {
+                        if lost.is_ok() {
+                            lost = on_line(stream, &line);
+                        }
+                    }
+                    Err(RecvTimeoutError::Disconnected) => break,
+                    Err(RecvTimeoutError::Timeout) => {}
+                }
+                if self.deadline.passed() && ended.is_none() {
+                    ended = Some(Instant::now());
+                    signal(&child, Signal::TERM);
+                } else if ended.is_some_and(|at| at.elapsed() > GRACE) {
+                    signal(&child, Signal::KILL);
+                }
+            }
+        });
+        let status =
+            child.wait().map_err(|e| Error::Program { program: name(command), problem: e.to_string() })?;
+        lost?;
+        if self.deadline.passed() && !status.success() {
+            return Err(self.deadline.error(&format!("running {}", name(command))).into());
+        }
+        Ok(status)
+    }
+}
+
+fn read_lines(source: impl Read, stream: Stream, sender: &mpsc::Sender<(Stream, String)>) {
+    let mut reader = BufReader::new(source);
+    let mut bytes = Vec::new();
+    while reader.read_until(b'\n', &mut bytes).is_ok_and(|n| n > 0) {
+        let line = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned();
+        bytes.clear();
+        if sender.send((stream, line)).is_err() {
+            return;
+        }
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // The group may have ended by itself in this moment.
+        let _ = kill_process_group(pid, signal);
+    }
+}
+
+/// `exit 3`, or the signal.
+#[must_use]
+pub fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "ended".into(),
+    }
+}
+
+/// The last lines of a text, joined for an error message.
+#[must_use]
+pub fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("; ")
+}
+
+fn name(command: &Command) -> String {
+    let mut words = vec![command.get_program().to_string_lossy()];
+    words.extend(command.get_args().take(1).map(std::ffi::OsStr::to_string_lossy));
+    words.join(" ")
+}
+
+fn words(command: &Command) -> String {
+    let all = std::iter::once(command.get_program()).chain(command.get_args());
+    all.map(|w| w.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}

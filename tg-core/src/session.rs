@@ -1,0 +1,187 @@
+//! One run of one tool, from its first line to its exit code.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::{Format, Shared};
+use crate::deadline::Deadline;
+use crate::emitter::{Emitter, Verbosity};
+use crate::interrupt::Interrupt;
+use crate::journal::Journal;
+use crate::lock::{self, Lock};
+use crate::redact::Redactor;
+use crate::settings::process_env;
+use crate::state::State;
+use crate::{Error, Exit, Fault, cli};
+
+/// What a tool works with from beginning to end.
+pub struct Session {
+    /// Name of the tool.
+    pub tool: &'static str,
+    /// Identifier of the run; the steps of one procedure share it.
+    pub run: String,
+    /// Whether the run was named by the caller: then this tool is a step of a procedure.
+    pub joined: bool,
+    /// The writer of all output.
+    pub emit: Emitter,
+    /// Whether the user wants us to stop.
+    pub interrupt: Interrupt,
+    /// When to give up.
+    pub deadline: Deadline,
+    /// The flags that all tools share.
+    pub shared: Shared,
+}
+
+/// How a tool that did not fail ended.
+#[derive(Debug)]
+pub struct Answer {
+    /// [`Exit::Done`] or [`Exit::No`].
+    pub exit: Exit,
+    /// One sentence for people.
+    pub msg: String,
+    /// The tool's summary.
+    pub data: Value,
+}
+
+impl Answer {
+    /// Done, or yes.
+    #[must_use]
+    pub fn yes(msg: impl Into<String>, data: Value) -> Self {
+        Answer { exit: Exit::Done, msg: msg.into(), data }
+    }
+
+    /// No.
+    #[must_use]
+    pub fn no(msg: impl Into<String>, data: Value) -> Self {
+        Answer { exit: Exit::No, msg: msg.into(), data }
+    }
+}
+
+impl Session {
+    fn open(tool: &'static str, shared: &Shared) -> Result<Self, Error> {
+        let format = match shared.format {
+            Some(format) => format,
+            None => env_setting("TG_FORMAT", |text| <Format as clap::ValueEnum>::from_str(text, false))?
+                .unwrap_or_default(),
+        };
+        let timeout = match shared.timeout {
+            Some(limit) => Some(limit),
+            None => env_setting("TG_TIMEOUT", cli::duration)?,
+        };
+        let verbosity = match (shared.quiet, shared.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        };
+        let named = match &shared.run_id {
+            Some(run) => Some(run_id(run).map_err(|problem| Error::Usage {
+                problem: format!("bad value for --run-id: {problem}"),
+                hint: "take the run that another tool printed".into(),
+            })?),
+            None => env_setting("TG_RUN_ID", run_id)?,
+        };
+        let joined = named.is_some();
+        let run = named.unwrap_or_else(|| ulid::Ulid::generate().to_string());
+        let emit = Emitter::stdout(tool, &run, format, verbosity, Arc::new(Redactor::default()));
+        Ok(Session {
+            tool,
+            run,
+            joined,
+            emit,
+            interrupt: Interrupt::listen(),
+            deadline: Deadline::after(timeout),
+            shared: shared.clone(),
+        })
+    }
+
+    /// From here on the tool changes something: takes the project's lock, opens the journal.
+    pub fn begin_change(&self, state: &State) -> Result<Lock, Error> {
+        let lock = lock::acquire(state, self.tool, &self.run)?;
+        self.emit.begin_change(Journal::create(state, &self.run, self.tool)?)?;
+        Ok(lock)
+    }
+
+    /// Between steps: fails when the user or the deadline wants an end.
+    pub fn check(&self, doing: &str) -> Result<(), Error> {
+        self.interrupt.check()?;
+        if self.deadline.passed() { Err(self.deadline.error(doing)) } else { Ok(()) }
+    }
+}
+
+fn env_setting<T>(name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, Error> {
+    let Some(text) = process_env(name) else { return Ok(None) };
+    parse(&text).map(Some).map_err(|problem| Error::Setting {
+        key: name.into(),
+        origin: "the environment".into(),
+        problem,
+    })
+}
+
+/// A run names a directory: it must not lead out of `runs/`.
+fn run_id(text: &str) -> Result<String, String> {
+    let good = (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err("a run is named with 1 to 64 letters, digits, - and _".into())
+    }
+}
+
+/// Runs a tool: whatever happens, there is one result, its exit code is the process's, and a
+/// person finds the reason and the cure on stderr.
+pub fn conduct<E: Fault>(
+    tool: &'static str,
+    version: &'static str,
+    shared: &Shared,
+    body: impl FnOnce(&Session) -> Result<Answer, E>,
+) -> ExitCode {
+    let session = match Session::open(tool, shared) {
+        Ok(session) => session,
+        Err(error) => return fail_early(tool, &error),
+    };
+    match body(&session) {
+        Ok(answer) => finish(&session, version, answer.exit, &answer.msg, answer.data),
+        Err(error) if error.code() == Error::Closed.code() => Exit::Done.into(),
+        Err(error) => {
+            let (message, hint) = (error.to_string(), error.hint());
+            session.emit.error(&message, hint.as_deref());
+            if error.exit() == Exit::Usage {
+                return Exit::Usage.into();
+            }
+            let mut facts = json!({
+                "code": error.code(), "message": message, "hint": hint, "retryable": error.retryable(),
+            });
+            if let (Some(map), Some(details)) = (facts.as_object_mut(), error.details()) {
+                map.insert("details".into(), details);
+            }
+            finish(&session, version, error.exit(), &message, json!({"error": facts}))
+        }
+    }
+}
+
+fn finish(session: &Session, version: &str, exit: Exit, msg: &str, summary: Value) -> ExitCode {
+    if !session.emit.started() {
+        let _ = session.emit.start(&format!("{} {version}", session.tool), json!({"version": version}));
+    }
+    let mut data = Map::new();
+    data.insert("ok".into(), json!(exit == Exit::Done));
+    data.insert("exit".into(), json!(exit.number()));
+    if let Value::Object(summary) = summary {
+        data.extend(summary);
+    }
+    // The exit code tells the same, so a lost last line loses nothing but words.
+    let _ = session.emit.result(msg, Value::Object(data));
+    exit.into()
+}
+
+#[expect(clippy::print_stderr, reason = "there is no session yet that could speak")]
+fn fail_early(tool: &str, error: &Error) -> ExitCode {
+    eprintln!("{tool}: error: {error}");
+    if let Some(hint) = error.hint() {
+        eprintln!("{tool}: hint: {hint}");
+    }
+    error.exit().into()
+}

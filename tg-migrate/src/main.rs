@@ -1,0 +1,5 @@
+//! tg-migrate: see `tg-migrate --help`.
+
+fn main() -> std::process::ExitCode {
+    tg_migrate::run()
+}
