@@ -144,6 +144,16 @@ impl Target {
 
     /// Connects to the database, or to another one of the same server.
     pub fn connect(&self, tool: &str, other: Option<&str>) -> Result<Client, Error> {
+        self.connect_with(tool, other, |_| ())
+    }
+
+    /// Connects as [`Self::connect`] does, after a last word of the caller, such as who hears notices.
+    pub fn connect_with(
+        &self,
+        tool: &str,
+        other: Option<&str>,
+        adjust: impl FnOnce(&mut Config),
+    ) -> Result<Client, Error> {
         let mut config = Config::new();
         config
             .host(&self.host)
@@ -156,6 +166,7 @@ impl Target {
         if let Some(password) = &self.password {
             config.password(password);
         }
+        adjust(&mut config);
         let client = match self.tls.connector()? {
             Some(tls) => config.connect(tls),
             None => config.connect(NoTls),

@@ -262,6 +262,8 @@ fn text(kind: Kind, msg: &str, data: &Value) -> Option<String> {
     let seconds =
         data["duration_ms"].as_f64().map(|ms| format!(" ({:.1} s)", ms / 1000.0)).unwrap_or_default();
     match kind {
+        // A failure stands on stderr already, with its cure.
+        Kind::Result if !data["error"].is_null() => None,
         Kind::Start | Kind::Record | Kind::Result => Some(msg.to_owned()),
         Kind::Step => match data["state"].as_str()? {
             "started" | "undo_started" => None,

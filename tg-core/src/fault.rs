@@ -25,4 +25,9 @@ pub trait Fault: std::error::Error {
     fn details(&self) -> Option<serde_json::Value> {
         None
     }
+
+    /// The tool's summary up to the failure, for `result.data` beside `error`.
+    fn summary(&self) -> Option<serde_json::Value> {
+        None
+    }
 }

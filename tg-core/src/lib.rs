@@ -37,3 +37,12 @@ pub use error::Error;
 pub use exit::Exit;
 pub use fault::Fault;
 pub use session::{Answer, Session};
+
+/// Bytes as lower-case hexadecimal digits, as sha256sum(1) prints them.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
+        text
+    })
+}

@@ -157,7 +157,9 @@ pub fn conduct<E: Fault>(
             if let (Some(map), Some(details)) = (facts.as_object_mut(), error.details()) {
                 map.insert("details".into(), details);
             }
-            finish(&session, version, error.exit(), &message, json!({"error": facts}))
+            let mut summary = error.summary().unwrap_or_else(|| json!({}));
+            summary["error"] = facts;
+            finish(&session, version, error.exit(), &message, summary)
         }
     }
 }
