@@ -82,6 +82,14 @@ impl Compose {
         command
     }
 
+    /// Compose's hash of a service's configuration; a container with another one is out of date.
+    pub fn hash(&self, runner: Runner, service: &str) -> Result<String, Error> {
+        let text = runner
+            .capture(&mut self.command(&["--profile", "*", "config", "--hash", service]))
+            .map_err(unreadable)?;
+        Ok(text.split_whitespace().last().unwrap_or_default().to_owned())
+    }
+
     /// The project as Compose sees it, with the services of all profiles.
     pub fn config(&self, runner: Runner, more: &[&str]) -> Result<Value, Error> {
         let mut words = vec!["--profile", "*", "config", "--format", "json"];

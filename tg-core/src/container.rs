@@ -9,6 +9,8 @@ use serde::Serialize;
 pub const PROJECT_LABEL: &str = "com.docker.compose.project";
 /// Which service a container belongs to.
 pub const SERVICE_LABEL: &str = "com.docker.compose.service";
+/// Compose's own hash of the service's configuration.
+pub const HASH_LABEL: &str = "com.docker.compose.config-hash";
 /// `True` for what `compose run` made.
 pub const ONE_OFF_LABEL: &str = "com.docker.compose.oneoff";
 /// The label of containers that tg itself makes; its value is the run.
@@ -45,6 +47,9 @@ pub struct Container {
     /// Published ports: `5432/tcp` to host address and port.
     #[serde(skip)]
     pub published: HashMap<String, (String, u16)>,
+    /// The hash of the configuration that Compose created it from.
+    #[serde(skip)]
+    pub config_hash: String,
     /// Made by `compose run`.
     #[serde(skip)]
     pub one_off: bool,
@@ -101,6 +106,7 @@ impl From<ContainerInspectResponse> for Container {
             oom_killed: state.oom_killed.unwrap_or_default(),
             addresses,
             published: published.collect(),
+            config_hash: label(HASH_LABEL),
             one_off: label(ONE_OFF_LABEL) == "True",
         }
     }

@@ -26,15 +26,6 @@ pub fn set(text: &str, name: &str, value: &str) -> String {
     format!("{text}{gap}{name}={value}{ending}")
 }
 
-/// The text without the variable's last line: the inverse of a [`set`] that had to add it.
-#[must_use]
-pub fn unset(text: &str, name: &str) -> String {
-    let Some(range) = locate(text, name) else { return text.to_owned() };
-    let start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
-    let end = text[range.end..].find('\n').map_or(text.len(), |at| range.end + at + 1);
-    format!("{}{}", &text[..start], &text[end..])
-}
-
 /// Where the value of the last assignment to a variable stands, between its quotes.
 fn locate(text: &str, name: &str) -> Option<Range<usize>> {
     let mut found = None;
@@ -100,13 +91,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_set_is_read_back_and_unset_restores_the_file(
+        fn what_is_set_is_read_back(
             before in "([A-Z]{1,3}=[a-z0-9.]{0,4}\n|# [a-z ]{0,6}\n|\n){0,6}",
             value in "[A-Za-z0-9._@:-]{1,20}",
         ) {
             let after = set(&before, "TG_X", &value);
             prop_assert_eq!(get(&after, "TG_X"), Some(value));
-            prop_assert_eq!(unset(&after, "TG_X"), before);
         }
 
         #[test]

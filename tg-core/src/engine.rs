@@ -142,9 +142,19 @@ impl Engine {
         self.ask(ANSWER, self.docker.start_container(id, None::<query::StartContainerOptions>))
     }
 
-    /// Removes a container by force, with its anonymous volumes; one that is gone is fine.
+    /// Removes a container by force; one that is gone is fine. Its anonymous volumes stay: whether
+    /// they hold something is not for us to know.
     pub fn remove(&self, id: &str) -> Result<(), Error> {
-        let options = query::RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        self.remove_with(id, false)
+    }
+
+    /// Removes a container of our own making, with its anonymous volumes.
+    pub fn remove_own(&self, id: &str) -> Result<(), Error> {
+        self.remove_with(id, true)
+    }
+
+    fn remove_with(&self, id: &str, volumes: bool) -> Result<(), Error> {
+        let options = query::RemoveContainerOptionsBuilder::new().force(true).v(volumes).build();
         absent(self.ask(ANSWER, self.docker.remove_container(id, Some(options)))).map(drop)
     }
 
@@ -201,7 +211,7 @@ impl Engine {
         limit: Option<Duration>,
         mut on_line: impl FnMut(Stream, &str) -> Result<(), E>,
     ) -> Result<i64, E> {
-        self.remove(&job.name)?;
+        self.remove_own(&job.name)?;
         let id = self.create(job)?;
         let mut work = || -> Result<i64, E> {
             self.start(&id)?;
@@ -212,7 +222,7 @@ impl Engine {
             Ok(code)
         };
         let ended = work();
-        let removed = self.remove(&id);
+        let removed = self.remove_own(&id);
         let code = ended?;
         removed?;
         Ok(code)

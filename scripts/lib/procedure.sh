@@ -1,0 +1,181 @@
+# shellcheck shell=bash
+# What the procedures share: their lines of output, their lock, their memory, and how they call a
+# tool. Sourced, never run. A procedure branches on exit codes alone; jq only reads a result.
+
+# Exit codes, the same as the tools'.
+readonly EXIT_NO=1 EXIT_USAGE=2 EXIT_UNCHANGED=3 EXIT_UNDONE=4 EXIT_STUCK=5 EXIT_REFUSED=6
+readonly EXIT_ENVIRONMENT=10 EXIT_LOCKED=11 EXIT_INTERRUPTED=130 EXIT_TERMINATED=143
+
+PROCEDURE=${0##*/}
+PROJECT_FLAGS=() # -C, -f, -p, --env-file and --state-dir, handed on to every tool
+DRY_RUN=
+RUN=
+STATE_DIR=
+UNFINISHED=null
+INTERRUPTED=0
+
+say() { printf '%s: %s\n' "$PROCEDURE" "$*" >&2; }
+
+# hint_of CODE: what to do about an exit code that a tool explained on stderr already.
+fail() { # CODE MESSAGE [HINT]
+  local code=$1 message=$2 hint=${3:-}
+  say "error: $message"
+  [[ -z $hint ]] || say "hint: $hint"
+  emit result "$message" "$(jq -cn --argjson exit "$code" --arg message "$message" --arg hint "$hint" \
+    '{ok: false, exit: $exit, error: {code: "procedure", message: $message, hint: (if $hint == "" then null else $hint end), retryable: ($exit == 10 or $exit == 11)}}')"
+  exit "$code"
+}
+
+text_wanted() {
+  case ${TG_FORMAT:-auto} in
+    text) true ;;
+    json) false ;;
+    *) [[ -t 1 ]] ;;
+  esac
+}
+
+# One line of output, as the tools print theirs: TYPE MESSAGE DATA. A closed stdout is no reason to
+# stop half-way.
+emit() {
+  if text_wanted; then
+    [[ $1 == result && $3 == *'"ok":false'* ]] || printf '%s\n' "$2" || :
+    return 0
+  fi
+  jq -cn --arg ts "$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)" --arg run "$RUN" --arg tool "$PROCEDURE" \
+    --arg type "$1" --arg msg "$2" --argjson data "$3" \
+    '{v: 1, ts: $ts, run: $run, tool: $tool, type: $type, msg: $msg, data: $data}' 2>/dev/null || :
+}
+
+# Prints the header of a script as its help.
+usage() { sed -n '2,/^$/{s/^# \{0,1\}//;p}' "$0" >&"${1:-1}"; }
+
+# Takes one shared flag with its value; how many words it was is in $SHIFT.
+project_flag() {
+  SHIFT=2
+  case $1 in
+    -C | -f | -p | --project-directory | --file | --project-name | --env-file | --state-dir)
+      [[ $# -ge 2 ]] || {
+        say "error: $1 needs a value"
+        exit "$EXIT_USAGE"
+      }
+      PROJECT_FLAGS+=("$1" "$2")
+      ;;
+    -q | -v | --quiet | --verbose)
+      PROJECT_FLAGS+=("$1")
+      SHIFT=1
+      ;;
+    *)
+      say "error: unknown option $1"
+      say "hint: $PROCEDURE --help"
+      exit "$EXIT_USAGE"
+      ;;
+  esac
+}
+
+require_programs() {
+  local program
+  for program in jq flock tg-health tg-backup tg-migrate tg-swap; do
+    command -v "$program" >/dev/null || {
+      say "error: $program is not in PATH"
+      say "hint: make install puts the tools there; jq and flock come from your distribution"
+      exit "$EXIT_ENVIRONMENT"
+    }
+  done
+}
+
+# Runs a tool of the project. The lock stays ours alone: a tool that outlives us must not keep it.
+tool() {
+  local name=$1
+  shift
+  if [[ -n $DRY_RUN ]]; then
+    emit record "would run $name $*" "$(jq -cn --arg command "$name $*" '{kind: "would", command: $command}')"
+    return 0
+  fi
+  TG_RUN_ID=$RUN "$name" "$@" "${PROJECT_FLAGS[@]}" 9>&-
+}
+
+# The same, out of reach of Ctrl-C: a way back is walked to its end.
+tool_to_the_end() {
+  [[ -z $DRY_RUN ]] || {
+    tool "$@"
+    return
+  }
+  local name=$1
+  shift
+  TG_RUN_ID=$RUN setsid --wait "$name" "$@" "${PROJECT_FLAGS[@]}" 9>&-
+}
+
+# Where the project keeps its state, and what a killed procedure left there.
+read_state() {
+  local status=0 result
+  result=$(
+    TG_FORMAT=json tg-swap status "${PROJECT_FLAGS[@]}" | jq -c 'select(.type == "result").data'
+    exit "${PIPESTATUS[0]}"
+  ) || status=$?
+  if [[ $status -gt $EXIT_NO ]]; then
+    PROBLEM=$(jq -r '.error.message // "tg-swap status failed"' <<<"$result")
+    fail "$status" "the project can't be read: $PROBLEM"
+  fi
+  STATE_DIR=$(jq -r .state_dir <<<"$result")
+  UNFINISHED=$(jq -c .unfinished <<<"$result")
+  LAST_CHANGE=$(jq -r '.undoable_run // empty' <<<"$result")
+  RUNNING=$(jq -r '.running // 0' <<<"$result")
+  VERSION_NOW=$(jq -r '.version // empty' <<<"$result")
+}
+
+unfinished() { jq -r ".$1 // empty" <<<"$UNFINISHED"; }
+
+new_run() { date -u "+%Y%m%dT%H%M%SZ-$(printf '%04x' $((RANDOM * 2 + RANDOM % 2)))"; }
+
+# One change at a time. The lock is a file that tells who holds it; it goes with the process.
+take_lock() {
+  [[ -z $DRY_RUN ]] || return 0
+  mkdir -p -m 700 "$STATE_DIR"
+  exec 9<>"$STATE_DIR/lock"
+  if ! flock --nonblock 9; then
+    local holder
+    holder=$(jq -r '"\(.tool) (pid \(.pid), run \(.run)) since \(.since) on \(.host)"' "$STATE_DIR/lock" 2>/dev/null || echo another)
+    fail "$EXIT_LOCKED" "$holder holds the project's lock" "wait until it ends"
+  fi
+  truncate -s 0 "$STATE_DIR/lock"
+  jq -cn --arg tool "$PROCEDURE" --argjson pid $$ --arg host "$(uname -n)" --arg run "$RUN" \
+    --arg since "$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)" '{tool: $tool, pid: $pid, host: $host, run: $run, since: $since}' >&9
+  # What was read before the lock may be old: the file is the truth.
+  UNFINISHED=$(cat "$STATE_DIR/procedure.json" 2>/dev/null || echo null)
+}
+
+# Remembers, across a power cut, which phase has begun: PHASE FROM TO.
+remember() {
+  [[ -z $DRY_RUN ]] || return 0
+  PHASE=$1
+  local new=$STATE_DIR/.procedure.$$
+  (umask 077 && jq -cn --arg procedure "$PROCEDURE" --arg run "$RUN" --arg from "$2" --arg to "$3" --arg phase "$1" \
+    --arg since "$(date -u +%Y-%m-%dT%H:%M:%SZ)" '{v: 1, procedure: $procedure, run: $run, from: $from, to: $to, phase: $phase, since: $since}' >"$new")
+  sync "$new"
+  mv "$new" "$STATE_DIR/procedure.json"
+  sync "$STATE_DIR"
+}
+
+forget() {
+  [[ -z $DRY_RUN ]] || return 0
+  rm -f "$STATE_DIR/procedure.json"
+  sync "$STATE_DIR"
+}
+
+# A line of the history: ACTION FACTS.
+record_history() {
+  [[ -z $DRY_RUN ]] || return 0
+  (umask 077 && jq -cn --arg ts "$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)" --arg run "$RUN" --arg tool "$PROCEDURE" --arg action "$1" \
+    --arg user "${SUDO_USER:-${USER:-}}" --arg host "$(uname -n)" --argjson facts "$2" \
+    '{v: 1, ts: $ts, run: $run, tool: $tool, action: $action, user: (if $user == "" then null else $user end), host: $host} + $facts' >>"$STATE_DIR/history.jsonl")
+  sync "$STATE_DIR/history.jsonl"
+}
+
+# Ctrl-C and SIGTERM are remembered; the step that runs ends first, then the procedure decides.
+listen_to_signals() {
+  trap 'INTERRUPTED=$EXIT_INTERRUPTED' INT
+  trap 'INTERRUPTED=$EXIT_TERMINATED' TERM
+  trap '' HUP PIPE
+}
+
+milliseconds() { date +%s%3N; }

@@ -1,0 +1,92 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tg_core::cli::Shared;
+
+/// Move the application's services to another release, and back
+///
+/// The release is written where the project has it: in the variable of the .env file that the
+/// image's tag comes from, or in the compose file itself. Everything else in the file stays as it
+/// is. What ran before is remembered by image, so that a rollback needs neither registry nor tag.
+#[derive(Parser, Debug)]
+#[command(name = crate::TOOL, version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub action: Action,
+
+    /// Say what would be done, and change nothing
+    #[arg(short = 'n', long, global = true)]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Action {
+    /// Pull the images of a release; nothing that runs is touched
+    Pull(To),
+    /// Stop services and wait until they have ended, each with its own grace
+    Stop(Which),
+    /// Start services, at another release where --to is given
+    Start {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        to: To,
+    },
+    /// What runs, and is it what the project's files say? 0 yes, 1 no
+    Status,
+    /// Put the images back that ran before the last change, or before a given run
+    Rollback {
+        #[command(flatten)]
+        which: Which,
+        /// Run whose beginning to go back to [default: the run of --run-id, else the last change]
+        #[arg(long, value_name = "RUN")]
+        to_run: Option<String>,
+    },
+}
+
+/// Which services a command is about.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Which {
+    /// Services [default: those of the application]
+    pub services: Vec<String>,
+
+    /// Only the services of the application that have this role
+    #[arg(long, value_enum, conflicts_with = "services")]
+    pub role: Option<Role>,
+}
+
+/// What a service of the application does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Answers requests
+    Api,
+    /// Works off jobs
+    Worker,
+}
+
+/// A release to go to.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct To {
+    /// Release, as its tag in the registry [default: the one in the project's files]
+    #[arg(long, value_name = "VERSION")]
+    pub to: Option<String>,
+
+    /// Accept by name what would be refused; repeatable
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub accept: Vec<Accept>,
+}
+
+/// What a person can accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Accept {
+    /// A new major version, with breaking changes
+    Major,
+    /// An older release than the one that runs
+    Downgrade,
+    /// A release whose distance can't be told, because it is no semantic version
+    Unknown,
+}

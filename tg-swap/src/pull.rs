@@ -1,0 +1,97 @@
+//! Pulls the images of a release.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use tg_core::engine::Engine;
+use tg_core::image::Reference;
+use tg_core::release;
+use tg_core::session::{Answer, Session};
+
+use crate::cli::{Cli, To, Which};
+use crate::effects::{DryRun, Effects, Real};
+use crate::error::SwapError;
+use crate::plan::Plan;
+
+pub(crate) fn run(session: &Session, cli: &Cli, to: &To) -> Result<Answer, SwapError> {
+    let plan = Plan::read(session, &Which::default())?;
+    let wanted = plan.wanted(to)?;
+    let references: BTreeSet<String> = wanted.iter().map(|(pin, tag)| pin.at(tag)).collect();
+    session.emit.start(&format!("pulling {}", words(&references)), plan.facts(cli.dry_run))?;
+    if cli.dry_run {
+        return preview(session, &plan.engine, &references);
+    }
+    let _lock = session.begin_change(&plan.project.state()?)?;
+    let effects = Real { session, project: &plan.project, engine: &plan.engine };
+    let mut changed = false;
+    for reference in &references {
+        session.check("pulling")?;
+        changed |= pull(session, &plan.engine, &effects, reference)?;
+    }
+    Ok(Answer::yes(
+        format!("{} is on this host", words(&references)),
+        json!({"changed": changed, "images": references}),
+    ))
+}
+
+/// Pulls one image; true when that changed what its name means here.
+fn pull(
+    session: &Session,
+    engine: &Engine,
+    effects: &dyn Effects,
+    reference: &str,
+) -> Result<bool, SwapError> {
+    let had = engine.image(reference)?;
+    let image =
+        session.emit.change("pull", &format!("pull {reference}"), json!({"image": reference}), || {
+            effects.pull(reference)?;
+            let image =
+                engine.image(reference)?.ok_or_else(|| SwapError::ImageMissing(reference.to_owned()))?;
+            let data = json!({"image": reference, "image_id": image.id});
+            Ok::<_, SwapError>((image, data))
+        })?;
+    let digest = release::digest_in(&Reference::parse(reference), &image.digests);
+    let moved = had.as_ref().is_some_and(|old| old.id != image.id);
+    if moved {
+        let msg = format!("{reference} means another image now than it did here before");
+        session.emit.warning(
+            "tag-moved",
+            &msg,
+            json!({"image": reference, "before": had.as_ref().map(|i| &i.id), "now": image.id}),
+        )?;
+    }
+    let data = json!({
+        "kind": "image", "image": reference, "image_id": image.id, "digest": digest, "size_bytes": image.size, "version": image.version,
+    });
+    session.emit.record(&format!("{reference} is {}", image.id), data)?;
+    Ok(had.is_none_or(|old| old.id != image.id))
+}
+
+/// Asks the registry and fetches nothing.
+fn preview(session: &Session, engine: &Engine, references: &BTreeSet<String>) -> Result<Answer, SwapError> {
+    for reference in references {
+        let not_asked = |problem: String| SwapError::Registry { reference: reference.clone(), problem };
+        let digest = match engine.registry_digest(reference) {
+            Ok(digest) => digest,
+            Err(tg_core::Error::Engine(problem)) if problem.contains("manifest unknown") => None,
+            Err(tg_core::Error::Engine(problem)) => return Err(not_asked(problem)),
+            Err(error) => return Err(error.into()),
+        };
+        let Some(digest) = digest else {
+            return Err(SwapError::ImageNotFound {
+                reference: reference.clone(),
+                problem: "the registry has none".into(),
+            });
+        };
+        session.emit.record(
+            &format!("{reference} is {digest} in the registry"),
+            json!({"kind": "image", "image": reference, "digest": digest}),
+        )?;
+        DryRun { session }.pull(reference)?;
+    }
+    Ok(Answer::yes("dry run: nothing was changed", json!({"changed": false, "images": references})))
+}
+
+fn words(references: &BTreeSet<String>) -> String {
+    references.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}

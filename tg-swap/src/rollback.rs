@@ -1,0 +1,103 @@
+//! Puts the very images back that ran before a run, whatever became of their tags and the registry.
+
+use serde_json::{Value, json};
+use tg_core::history;
+use tg_core::release::Pin;
+use tg_core::session::{Answer, Session};
+use tg_core::state::State;
+
+use crate::before::Before;
+use crate::cli::{Cli, Which};
+use crate::effects::{DryRun, Effects, Real};
+use crate::error::SwapError;
+use crate::plan::Plan;
+use crate::start::Move;
+use crate::stop::object;
+
+pub(crate) fn run(
+    session: &Session,
+    cli: &Cli,
+    which: &Which,
+    to_run: Option<&str>,
+) -> Result<Answer, SwapError> {
+    let plan = Plan::read(session, which)?;
+    let state = plan.project.state()?;
+    let (run, before) = beginning(session, &state, to_run)?;
+    let real = Real { session, project: &plan.project, engine: &plan.engine };
+    let dry = DryRun { session };
+    let effects: &dyn Effects = if cli.dry_run { &dry } else { &real };
+    session.emit.start(&format!("going back to what ran before run {run}"), plan.facts(cli.dry_run))?;
+    let _lock = if cli.dry_run { None } else { Some(session.begin_change(&state)?) };
+    session.check("rolling back")?;
+    let wanted = wanted(&plan, &before, effects)?;
+    let back = Move::plan(&plan, &wanted, &plan.services)?;
+    let changed = back.perform(session, &plan, effects)?;
+    let facts = json!({"changed": changed && effects.real(), "undoes": run, "services": plan.services, "to": back.images, "outcome": "succeeded"});
+    if changed && effects.real() {
+        history::append(&state, &session.run, crate::TOOL, "rollback", object(facts.clone()))?;
+    }
+    let msg = if cli.dry_run {
+        "dry run: nothing was changed".to_owned()
+    } else {
+        format!("{} is back", back.releases())
+    };
+    Ok(Answer::yes(msg, facts))
+}
+
+/// Which run to go back before: the one that was named, this procedure's own, or the last change
+/// that has not been taken back.
+fn beginning(session: &Session, state: &State, to_run: Option<&str>) -> Result<(String, Before), SwapError> {
+    let own = session.joined.then_some(session.run.as_str());
+    if let Some(run) = to_run {
+        let before = Before::read(state, run)?.ok_or_else(|| SwapError::NoSuchRun(run.to_owned()))?;
+        return Ok((run.to_owned(), before));
+    }
+    if let Some(run) = own
+        && let Some(before) = Before::read(state, run)?
+    {
+        return Ok((run.to_owned(), before));
+    }
+    let run = last_change(&history::read(state)).ok_or(SwapError::NothingToUndo)?;
+    let before = Before::read(state, &run)?.ok_or_else(|| SwapError::NoSuchRun(run.clone()))?;
+    Ok((run, before))
+}
+
+/// The last start that no rollback has undone.
+pub(crate) fn last_change(history: &[Value]) -> Option<String> {
+    let of = |action: &'static str| {
+        history.iter().filter(move |line| line["tool"] == crate::TOOL && line["action"] == action)
+    };
+    let undone: Vec<&Value> = of("rollback").map(|line| &line["undoes"]).collect();
+    of("start")
+        .rfind(|line| !undone.contains(&&line["run"]))
+        .and_then(|line| line["run"].as_str().map(str::to_owned))
+}
+
+fn wanted<'a>(
+    plan: &'a Plan,
+    before: &Before,
+    effects: &dyn Effects,
+) -> Result<Vec<(&'a Pin, String)>, SwapError> {
+    let mut wanted = Vec::new();
+    for pin in &plan.pins {
+        let Some(service) = before.services.iter().find(|s| s.name == pin.service) else { continue };
+        wanted.push((pin, service.tag_of_the_very_image(&plan.engine, effects)?));
+    }
+    Ok(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_change_that_is_not_undone_is_gone_back_from() {
+        let line = |action: &str, run: &str, undoes: &str| json!({"tool": "tg-swap", "action": action, "run": run, "undoes": undoes});
+        let mut history = vec![line("start", "a", ""), line("start", "b", "")];
+        assert_eq!(last_change(&history).as_deref(), Some("b"));
+        history.push(line("rollback", "c", "b"));
+        assert_eq!(last_change(&history).as_deref(), Some("a"));
+        history.push(line("rollback", "d", "a"));
+        assert_eq!(last_change(&history), None);
+    }
+}

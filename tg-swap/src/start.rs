@@ -1,0 +1,221 @@
+//! Starts services, at another release where one is named.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tg_core::history;
+use tg_core::process::Runner;
+use tg_core::release::{self, Edit, Pin};
+use tg_core::session::{Answer, Session};
+
+use crate::before::Before;
+use crate::cli::{Cli, To, Which};
+use crate::effects::{DryRun, Effects, Real};
+use crate::error::SwapError;
+use crate::plan::Plan;
+use crate::stale;
+use crate::stop::{object, words};
+
+pub(crate) fn run(session: &Session, cli: &Cli, which: &Which, to: &To) -> Result<Answer, SwapError> {
+    let plan = Plan::read(session, which)?;
+    let wanted = plan.wanted(to)?;
+    let move_to = Move::plan(&plan, &wanted, &plan.services)?;
+    session.emit.start(
+        &format!("starting {} at {}", plan.services.join(", "), move_to.releases()),
+        plan.facts(cli.dry_run),
+    )?;
+    if cli.dry_run {
+        move_to.perform(session, &plan, &DryRun { session })?;
+        return Ok(Answer::yes("dry run: nothing was changed", json!({"changed": false})));
+    }
+    let state = plan.project.state()?;
+    let _lock = session.begin_change(&state)?;
+    session.check("starting")?;
+    let effects = Real { session, project: &plan.project, engine: &plan.engine };
+    let before = Before::record(session, &plan, &effects)?;
+    let changed = move_to.perform(session, &plan, &effects)?;
+    let facts = json!({
+        "changed": changed, "services": plan.services, "to": move_to.images, "outcome": "succeeded",
+        "from": before.services.iter().map(|s| (s.name.clone(), json!(s.image_id))).collect::<serde_json::Map<_, _>>(),
+    });
+    if changed {
+        history::append(&state, &session.run, crate::TOOL, "start", object(facts.clone()))?;
+    }
+    Ok(Answer::yes(format!("{} started at {}", plan.services.join(", "), move_to.releases()), facts))
+}
+
+/// A move of services to images: which files say so, and what must run in the end.
+pub(crate) struct Move {
+    services: Vec<String>,
+    /// The services that ran before; only they are started again when the move is undone.
+    ran: Vec<String>,
+    edits: Vec<Edit>,
+    /// Image reference by service, of every service whose release is written there.
+    pub images: BTreeMap<String, String>,
+    /// Image id by service, of the services that are started.
+    ids: BTreeMap<String, String>,
+}
+
+impl Move {
+    /// Works out the edits and checks that every image is on this host; changes nothing.
+    pub(crate) fn plan(
+        plan: &Plan,
+        wanted: &[(&Pin, String)],
+        services: &[String],
+    ) -> Result<Self, SwapError> {
+        let images: BTreeMap<_, _> =
+            wanted.iter().map(|(pin, tag)| (pin.service.clone(), pin.at(tag))).collect();
+        let mut ids = BTreeMap::new();
+        for pin in plan.pins_of(services) {
+            let reference = &images[&pin.service];
+            let image =
+                plan.engine.image(reference)?.ok_or_else(|| SwapError::ImageMissing(reference.clone()))?;
+            ids.insert(pin.service.clone(), image.id);
+        }
+        let edits = release::edits(&plan.project, wanted)?;
+        let mut ran = Vec::new();
+        for service in services {
+            if !plan.engine.running(&plan.project.name, service)?.is_empty() {
+                ran.push(service.clone());
+            }
+        }
+        Ok(Move { services: services.to_vec(), ran, edits, images, ids })
+    }
+
+    /// The releases in words.
+    pub(crate) fn releases(&self) -> String {
+        let mut tags: Vec<&str> = self.ids.keys().filter_map(|s| self.images[s].rsplit('/').next()).collect();
+        tags.dedup();
+        tags.join(", ")
+    }
+
+    /// Writes the files and lets Compose start the services. True when that changed anything. What
+    /// fails is undone: files as they were, services from them.
+    pub(crate) fn perform(
+        &self,
+        session: &Session,
+        plan: &Plan,
+        effects: &dyn Effects,
+    ) -> Result<bool, SwapError> {
+        if self.edits.is_empty() && effects.real() && self.reached(session, plan)?.is_empty() {
+            return Ok(false);
+        }
+        let files: Vec<_> = self.edits.iter().map(|e| e.path.display().to_string()).collect();
+        let intent = json!({"services": self.services, "images": self.images, "files": files});
+        let done = session.emit.change(
+            "start",
+            &format!("start {} at {}", self.services.join(", "), self.releases()),
+            intent,
+            || {
+                self.write(session, plan, effects)?;
+                bring_up(session, plan, effects, &self.services, &self.ids)?;
+                let wrong = if effects.real() { self.reached(session, plan)? } else { Vec::new() };
+                if wrong.is_empty() {
+                    Ok(((), json!({"images": self.images})))
+                } else {
+                    Err(SwapError::NotAsTold(wrong.len(), wrong.join(", ")))
+                }
+            },
+        );
+        done.map(|()| true).map_err(|cause| self.undo(session, plan, effects, cause))
+    }
+
+    /// Writes the files, then asks Compose whether it now sees what was meant.
+    fn write(&self, session: &Session, plan: &Plan, effects: &dyn Effects) -> Result<(), SwapError> {
+        for edit in &self.edits {
+            effects.write(edit)?;
+        }
+        if !effects.real() {
+            return Ok(());
+        }
+        let runner = Runner { emit: &session.emit, deadline: session.deadline };
+        let model = plan.project.compose.config(runner, &[])?;
+        for (service, wanted) in &self.images {
+            let found = model["services"][service]["image"].as_str().unwrap_or_default();
+            if found != wanted {
+                let (service, wanted, found) = (service.clone(), wanted.clone(), found.to_owned());
+                return Err(SwapError::EditWithoutEffect { service, wanted, found });
+            }
+        }
+        self.warn_of_others(session, plan, &model)
+    }
+
+    /// A service that is not ours but takes its release from the same place moves at the next `up`.
+    fn warn_of_others(&self, session: &Session, plan: &Plan, model: &Value) -> Result<(), SwapError> {
+        for name in plan.project.service_names().into_iter().filter(|name| !self.images.contains_key(*name)) {
+            let (old, new) =
+                (plan.project.service(name).map(|s| &s["image"]), &model["services"][name]["image"]);
+            if old.is_some_and(|old| old != new) {
+                let msg = format!(
+                    "service {name} takes its release from the same place; docker compose up would start it at {new}"
+                );
+                session.emit.warning("also-moves", &msg, json!({"service": name, "image": new}))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is not as it shall be: services that don't run, or not as the files say.
+    fn reached(&self, session: &Session, plan: &Plan) -> Result<Vec<String>, SwapError> {
+        let mut wrong = Vec::new();
+        for service in &self.services {
+            if plan.engine.running(&plan.project.name, service)?.is_empty() {
+                wrong.push(format!("{service} does not run"));
+            }
+            let stale = stale::containers(session, plan, service, self.ids.get(service).map(String::as_str))?;
+            wrong.extend(stale.iter().map(|c| format!("{} runs {}", c.name, c.image)));
+        }
+        Ok(wrong)
+    }
+
+    fn undo(&self, session: &Session, plan: &Plan, effects: &dyn Effects, cause: SwapError) -> SwapError {
+        let cause = Box::new(cause);
+        let undone = session.emit.change("start-undo", "put files and services back", json!({}), || {
+            for edit in &self.edits {
+                let back = Edit { after: edit.before.clone().unwrap_or_default(), ..edit.clone() };
+                effects.write(&back)?;
+            }
+            let stopped: Vec<String> =
+                self.services.iter().filter(|s| !self.ran.contains(s)).cloned().collect();
+            if !stopped.is_empty() {
+                effects.compose(&words("stop", &stopped))?;
+            }
+            if !self.ran.is_empty() {
+                bring_up(session, plan, effects, &self.ran, &BTreeMap::new())?;
+            }
+            Ok::<_, SwapError>(((), json!({})))
+        });
+        match undone {
+            Ok(()) => SwapError::Undone { cause },
+            Err(undo) => SwapError::Stuck { cause, undo: Box::new(undo), run: session.run.clone() },
+        }
+    }
+}
+
+/// Replaces what is out of date and starts the services. Not by `up --no-deps`: before Compose 2.27
+/// that leaves dependencies out of the hash, and the next plain `up` would recreate everything;
+/// and not by `up` alone, which may recreate the database too. `create --no-recreate` does neither.
+fn bring_up(
+    session: &Session,
+    plan: &Plan,
+    effects: &dyn Effects,
+    services: &[String],
+    ids: &BTreeMap<String, String>,
+) -> Result<(), SwapError> {
+    let mut stale = Vec::new();
+    for service in services {
+        stale.extend(stale::containers(session, plan, service, ids.get(service).map(String::as_str))?);
+    }
+    let mut old: Vec<String> = stale.iter().filter(|c| c.running()).map(|c| c.service.clone()).collect();
+    old.dedup();
+    if !old.is_empty() {
+        effects.compose(&words("stop", &old))?;
+    }
+    for container in &stale {
+        effects.remove(container)?;
+    }
+    let mut create = vec!["create", "--no-recreate", "--no-build", "--pull", "never"];
+    create.extend(services.iter().map(String::as_str));
+    effects.compose(&create)?;
+    effects.compose(&words("start", services))
+}
