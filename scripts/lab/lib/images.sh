@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# Summary: the lab's images, built from one Debian base image and Debian's packages, and rebuilt only when an input changed.
+# Usage: sourced by scripts/lab/up after lib/common.sh and lib/apt.sh
+
+BASE_SOURCE=debian:trixie-slim
+
+image_exists() { docker image inspect "$1" >/dev/null 2>&1; }
+
+image_hash() {
+  docker image inspect -f '{{index .Config.Labels "tg.lab.hash"}}' "$1" 2>/dev/null || true
+}
+
+# One hash over names, modes and contents of a build directory, and over what else goes into the image.
+# Usage: inputs_hash DIR [WORD…]
+inputs_hash() {
+  local dir="$1"
+  shift
+  {
+    printf '%s\n' "$@"
+    (cd "$dir" && find . -type f -printf '%P %m\n' | LC_ALL=C sort && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 cat)
+  } | sha256sum | cut -c 1-16
+}
+
+# The classic builder: it is in every engine, and Debian's has no buildx.
+build_image() {
+  quietly env DOCKER_BUILDKIT=0 docker build "$@"
+}
+
+# Usage: ensure_image NAME:TAG DIR PARENT [--build-arg …]
+ensure_image() {
+  local image="$1" dir="$2" parent="$3" hash
+  shift 3
+  hash="$(inputs_hash "$dir" "$(image_hash "$parent")" "$@")"
+  [[ "$(image_hash "$image")" == "$hash" ]] && return
+  say "building $image"
+  build_image --label "$LABEL" --label "tg.lab.hash=$hash" -t "$image" "$@" "$dir" || fail "$image could not be built"
+}
+
+bootstrap_base() {
+  local mirror work
+  may_install "debootstrap (to make $BASE_SOURCE)" || return 1
+  command -v debootstrap >/dev/null || apt_install debootstrap || return 1
+  [[ -f "$DEBIAN_KEYRING" ]] || apt_install debian-archive-keyring || return 1
+  mirror="$(debian_mirror)" || return 1
+  work="$(mktemp -d)"
+  say "making $BASE_SOURCE with debootstrap"
+  debootstrap --variant=minbase --include=ca-certificates --keyring="$DEBIAN_KEYRING" trixie "$work/root" "$mirror" >"$work/log" 2>&1 || {
+    tail -n 10 "$work/log" >&2
+    rm -rf "$work"
+    return 1
+  }
+  tar -C "$work/root" --exclude='./var/cache/apt/archives/*.deb' -c . |
+    docker import --change "LABEL $LABEL" - "$BASE_SOURCE" >/dev/null || return 1
+  rm -rf "$work"
+}
+
+ensure_base_source() {
+  image_exists "$BASE_SOURCE" && return
+  # Where a registry can't be reached, connections may hang instead of failing.
+  timeout 45 docker pull -q "$BASE_SOURCE" >/dev/null 2>&1 && return
+  bootstrap_base || fail "$BASE_SOURCE can neither be pulled nor made" \
+    "pull it by hand, or run this as root on a Debian-like system" 10
+}
+
+small_images() {
+  ensure_image tg-lab/registry:2 "$LAB_SRC/images/registry" tg-lab/base:trixie
+  ensure_image tg-lab/haproxy:3.0 "$LAB_SRC/images/haproxy" tg-lab/base:trixie
+  ensure_image tg-lab/node:trixie "$LAB_SRC/images/node" tg-lab/base:trixie
+}
+
+ensure_images() {
+  local mirror postgres
+  ensure_base_source
+  mirror="$(debian_mirror || true)"
+  ensure_image tg-lab/base:trixie "$LAB_SRC/images/base" "$BASE_SOURCE" --build-arg "MIRROR=$mirror"
+  # The database's image takes as long as all the others together.
+  ensure_image tg-lab/postgres:17 "$LAB_SRC/images/postgres" tg-lab/base:trixie &
+  postgres=$!
+  small_images
+  wait "$postgres" || exit 1
+}
