@@ -28,9 +28,9 @@ fail() { # CODE MESSAGE [HINT]
 
 text_wanted() {
   case ${TG_FORMAT:-auto} in
-    text) true ;;
-    json) false ;;
-    *) [[ -t 1 ]] ;;
+  text) true ;;
+  json) false ;;
+  *) [[ -t 1 ]] ;;
   esac
 }
 
@@ -53,22 +53,22 @@ usage() { sed -n '2,/^$/{s/^# \{0,1\}//;p}' "$0" >&"${1:-1}"; }
 project_flag() {
   SHIFT=2
   case $1 in
-    -C | -f | -p | --project-directory | --file | --project-name | --env-file | --state-dir)
-      [[ $# -ge 2 ]] || {
-        say "error: $1 needs a value"
-        exit "$EXIT_USAGE"
-      }
-      PROJECT_FLAGS+=("$1" "$2")
-      ;;
-    -q | -v | --quiet | --verbose)
-      PROJECT_FLAGS+=("$1")
-      SHIFT=1
-      ;;
-    *)
-      say "error: unknown option $1"
-      say "hint: $PROCEDURE --help"
+  -C | -f | -p | --project-directory | --file | --project-name | --env-file | --state-dir)
+    [[ $# -ge 2 ]] || {
+      say "error: $1 needs a value"
       exit "$EXIT_USAGE"
-      ;;
+    }
+    PROJECT_FLAGS+=("$1" "$2")
+    ;;
+  -q | -v | --quiet | --verbose)
+    PROJECT_FLAGS+=("$1")
+    SHIFT=1
+    ;;
+  *)
+    say "error: unknown option $1"
+    say "hint: $PROCEDURE --help"
+    exit "$EXIT_USAGE"
+    ;;
   esac
 }
 

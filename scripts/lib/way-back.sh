@@ -33,12 +33,12 @@ database_back() {
   local status=0
   tool_to_the_end tg-migrate changed || status=$?
   case $status in
-    0) ;;
-    "$EXIT_NO") return 0 ;;
-    *)
-      stuck "nobody can tell whether the migration changed the database" "$status"
-      return 1
-      ;;
+  0) ;;
+  "$EXIT_NO") return 0 ;;
+  *)
+    stuck "nobody can tell whether the migration changed the database" "$status"
+    return 1
+    ;;
   esac
   status=0
   tool_to_the_end tg-backup restore --run "$RUN" "$@" || status=$?

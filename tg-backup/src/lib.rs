@@ -1,6 +1,59 @@
-//! placeholder
+//! Keeps a database and brings it back: dumps that carry the proof of their content, rollback points
+//! that are back in milliseconds, and a restore that never touches the live database until the new
+//! one is complete.
+
+mod answer;
+mod baseline;
+mod cli;
+mod clock;
+mod cluster;
+mod commit;
+mod context;
+mod create;
+mod database;
+mod digest;
+mod dump;
+mod error;
+mod facts;
+mod fresh;
+mod list;
+mod loss;
+mod manifest;
+mod mark;
+mod names;
+mod point;
+mod publish;
+mod restore;
+mod sidecar;
+mod source;
+mod store;
+mod swap;
+mod undo;
+
+use std::process::ExitCode;
+
+use tg_core::session;
+
+use crate::cli::{Action, Cli, PointAction};
+
+/// The tool's name on every line.
+const TOOL: &str = "tg-backup";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Runs the tool.
 #[must_use]
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn run() -> ExitCode {
+    let cli = match tg_core::cli::parse::<Cli>() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    session::conduct(TOOL, VERSION, &cli.shared, |session| match &cli.action() {
+        Action::Create(options) => create::run(session, &cli, options),
+        Action::List(options) => list::run(session, &cli, options),
+        Action::Point { action: PointAction::Create } => point::create(session, &cli),
+        Action::Point { action: PointAction::Drop { id } } => point::drop(session, &cli, id.as_deref()),
+        Action::Restore(options) => restore::run(session, &cli, options),
+        Action::Undo(options) => undo::run(session, &cli, options),
+        Action::Commit(options) => commit::run(session, &cli, options),
+    })
 }

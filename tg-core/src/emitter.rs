@@ -208,7 +208,7 @@ impl Emitter {
 
     /// What keeps secrets out.
     #[must_use]
-    pub fn redactor(&self) -> &Redactor {
+    pub fn redactor(&self) -> &Arc<Redactor> {
         &self.redactor
     }
 

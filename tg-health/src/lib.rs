@@ -1,6 +1,47 @@
-//! placeholder
+//! tg-health: is it well? Once, or waiting until it is.
+
+mod body;
+mod cli;
+mod config;
+mod crash;
+mod error;
+mod failing;
+mod judge;
+mod pace;
+mod printable;
+mod probe;
+mod report;
+mod round;
+mod source;
+mod stack;
+mod target;
+mod token;
+mod verdict;
+mod wait;
+
+use std::process::ExitCode;
+
+use tg_core::{Answer, Session};
+
+use crate::cli::Cli;
+use crate::config::Config;
+use crate::error::Error;
+
 /// Runs the tool.
 #[must_use]
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn run() -> ExitCode {
+    let cli = match tg_core::cli::parse::<Cli>() {
+        Ok(cli) => cli,
+        Err(exit) => return exit,
+    };
+    tg_core::session::conduct("tg-health", env!("CARGO_PKG_VERSION"), &cli.shared, |session| {
+        body(session, &cli)
+    })
+}
+
+fn body(session: &Session, cli: &Cli) -> Result<Answer, Error> {
+    let (config, mut source) = Config::check(session, cli)?;
+    let targets = source.targets()?;
+    session.emit.start(&report::opening(&config, &targets), config.facts(&targets))?;
+    wait::until_ready(session, &config, source.as_mut(), targets)
 }

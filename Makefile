@@ -1,0 +1,68 @@
+# The verbs of this repository. make help lists them.
+
+SHELL := bash
+PROFILE ?= dev
+BUILD_DIR := $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+TOOLS := tg-backup tg-health tg-migrate tg-swap tg-vacuum
+PROCEDURES := preflight upgrade rollback
+SHELL_FILES = $(shell git ls-files --cached --others --exclude-standard scripts .ci | xargs grep -lE '^\#!/usr/bin/env bash|^\# shellcheck shell=bash')
+
+prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+libexecdir ?= $(prefix)/lib/tg
+mandir ?= $(prefix)/share/man/man1
+
+.DEFAULT_GOAL := help
+.PHONY: help build check lint unit bats test lab-test demo install man clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the tools
+	cargo build --workspace --profile $(PROFILE)
+
+demo: ## a real upgrade and a real rollback in the lab, explained; installs what it needs
+	@scripts/lab/demo
+
+test: check lab-test ## everything: quick checks, then the procedures on real parts; installs what it needs
+
+check: lint unit bats ## what needs no Docker: format, lints, unit tests, procedures with stub tools
+
+lint: ## format and lints, warnings denied
+	@scripts/tests/tools
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	shellcheck -x $(SHELL_FILES)
+	shfmt -i 2 -d $(SHELL_FILES)
+
+unit: ## unit and integration tests of the crates
+	cargo test --workspace --quiet
+
+bats: ## the procedures with stub tools
+	@scripts/tests/tools
+	bats scripts/tests/*.bats
+
+lab-test: build ## the procedures on real parts: upgrade, rollback, kill -9, bad input
+	@scripts/tests/tools
+	scripts/lab/up
+	@scripts/tests/lab/run
+
+man: build ## manual pages and completions into target/man and target/completions
+	@mkdir -p target/man target/completions
+	@for tool in $(TOOLS); do \
+	  $(BUILD_DIR)/$$tool --generate man >target/man/$$tool.1; \
+	  $(BUILD_DIR)/$$tool --generate bash >target/completions/$$tool; \
+	done
+
+install: man ## install tools, procedures and manual pages (prefix, DESTDIR)
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir)/lib $(DESTDIR)$(mandir)
+	install -m 755 $(TOOLS:%=$(BUILD_DIR)/%) $(DESTDIR)$(bindir)
+	install -m 755 $(PROCEDURES:%=scripts/%) $(DESTDIR)$(libexecdir)
+	install -m 644 scripts/tg.mk $(DESTDIR)$(libexecdir)
+	install -m 644 scripts/lib/*.sh $(DESTDIR)$(libexecdir)/lib
+	install -m 644 $(TOOLS:%=target/man/%.1) $(DESTDIR)$(mandir)
+
+clean: ## remove what was built
+	cargo clean
+
+include scripts/lab/lab.mk

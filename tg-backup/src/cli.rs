@@ -1,0 +1,141 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use tg_core::cli::{Shared, duration};
+use tg_core::database::DatabaseFlags;
+
+/// Where backups live unless somebody says otherwise, beside the compose file.
+pub(crate) const DEFAULT_BACKUP_DIR: &str = "backups";
+/// How long the dump waits for a table that somebody else holds.
+const DEFAULT_LOCK_WAIT: &str = "30s";
+const LOCK_WAIT: Duration = Duration::from_secs(30);
+
+/// Keep the database, and bring it back
+///
+/// Without a command it makes a backup: a dump by the clients of the database service's own image,
+/// with exact row counts from the dump's own snapshot and a hash of every file. A backup exists only
+/// when it is complete. Exit 3 means that nothing was changed.
+#[derive(Parser, Debug)]
+#[command(name = crate::TOOL, version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub action: Option<Action>,
+
+    /// Where backups live [env: TG_BACKUP_DIR] [x-tg: backup_dir] [default: backups beside the compose file]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub backup_dir: Option<PathBuf>,
+
+    /// Say what would be done, and change nothing
+    #[arg(short = 'n', long, global = true)]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub database: DatabaseFlags,
+
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+impl Cli {
+    /// The command, `create` where none is named.
+    pub(crate) fn action(&self) -> Action {
+        self.action.clone().unwrap_or(Action::Create(CreateOptions { lock_wait: LOCK_WAIT }))
+    }
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum Action {
+    /// Make a backup (the default)
+    Create(CreateOptions),
+    /// Show backups and rollback points, newest first
+    List(ListOptions),
+    /// Rollback points: copies inside the server, back in milliseconds, but no backups
+    Point {
+        #[command(subcommand)]
+        action: PointAction,
+    },
+    /// Bring a backup or a rollback point back
+    ///
+    /// A backup is restored into a fresh database and compared with its manifest; only then
+    /// connections are closed and the databases change names. The old one is kept until `commit`.
+    /// Exit 6 when rows written since would be lost and --accept-data-loss is not given.
+    Restore(RestoreOptions),
+    /// Swap the database that the last restore replaced back in
+    Undo(KeptOptions),
+    /// Drop the databases that restores replaced
+    Commit(KeptOptions),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CreateOptions {
+    /// How long to wait for a table that somebody else has locked, such as 30s
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = DEFAULT_LOCK_WAIT)]
+    pub lock_wait: Duration,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ListOptions {
+    /// Read every file again and compare it with its hash; exit 1 when one is not intact
+    #[arg(long)]
+    pub check: bool,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum PointAction {
+    /// Copy the database inside its server; the application must be stopped
+    Create,
+    /// Drop a rollback point
+    Drop {
+        /// Which; without it every point of this database
+        id: Option<String>,
+    },
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["id", "run", "latest"]))]
+pub(crate) struct RestoreOptions {
+    /// A backup or a rollback point, as `list` shows it
+    pub id: Option<String>,
+
+    /// What this run made: its rollback point, else its backup
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+
+    /// The newest there is
+    #[arg(long)]
+    pub latest: bool,
+
+    /// Restore although rows that were written since are lost
+    #[arg(long)]
+    pub accept_data_loss: bool,
+
+    /// Count as lost what this transaction and later ones wrote [default: everything since the
+    /// source was made, without what the migration of its run wrote]
+    #[arg(long, value_name = "N")]
+    pub since_xid: Option<u64>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct KeptOptions {
+    /// Only what the restore of this run replaced
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_lock_wait_is_what_the_help_says() {
+        assert_eq!(duration(DEFAULT_LOCK_WAIT).unwrap(), LOCK_WAIT);
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

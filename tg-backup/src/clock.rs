@@ -1,0 +1,25 @@
+//! Times as they stand in names and manifests, always UTC.
+
+use std::time::SystemTime;
+
+/// `2026-11-23T07:45:00Z`.
+pub(crate) fn rfc3339(at: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(at).to_string()
+}
+
+/// `20261123T074500Z`, for directory names.
+pub(crate) fn compact(at: SystemTime) -> String {
+    rfc3339(at).replace(['-', ':'], "")
+}
+
+/// `20261123074500`, for database names.
+pub(crate) fn digits(at: SystemTime) -> String {
+    rfc3339(at).replace(['-', ':', 'T', 'Z'], "")
+}
+
+/// Seconds since a time that [`rfc3339`] wrote.
+pub(crate) fn age_s(created: &str) -> Option<u64> {
+    let then = humantime::parse_rfc3339(created).ok()?;
+    // A clock that was set back makes nothing younger than now.
+    Some(SystemTime::now().duration_since(then).unwrap_or_default().as_secs())
+}

@@ -1,0 +1,224 @@
+//! The server beside the database: what is done to databases from outside, over a connection to
+//! another one.
+
+use std::time::{Duration, Instant};
+
+use postgres::Client;
+use serde::Serialize;
+use tg_core::Fault;
+use tg_core::database::{Target, ident, literal};
+
+use crate::database::Database;
+use crate::error::Error;
+use crate::mark::{Mark, Marked};
+use crate::names::Kind;
+
+const DATABASE: &str = include_str!("sql/database.sql");
+const MARKED: &str = include_str!("sql/marked.sql");
+const OID: &str = "SELECT oid, datallowconn FROM pg_catalog.pg_database WHERE datname = $1";
+const SESSIONS: &str = "SELECT pid, coalesce(application_name, ''), coalesce(usename::text, ''), coalesce(backend_type, '') \
+    FROM pg_catalog.pg_stat_activity WHERE datname = $1 ORDER BY pid";
+const TERMINATE: &str = "SELECT pg_catalog.pg_terminate_backend($1)";
+/// Makers of rollback points whose tool was killed: the server goes on until the copy is complete.
+const MAKERS: &str = "SELECT pid FROM pg_catalog.pg_stat_activity WHERE application_name = $1 \
+    AND pid <> pg_catalog.pg_backend_pid() AND query LIKE 'CREATE DATABASE \"tg\\_%'";
+/// Where we connect for work on databases; the second may be closed to others while we are there.
+const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
+/// The oldest server with everything that we use: `DROP DATABASE … WITH (FORCE)`, `xid8`.
+const OLDEST: i32 = 130_000;
+/// How long a terminated backend may take to go.
+const LEAVE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(2);
+
+/// Another session in a database.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Session {
+    pub pid: i32,
+    pub application: String,
+    pub user: String,
+    pub kind: String,
+}
+
+impl Session {
+    /// For messages.
+    pub(crate) fn describe(&self) -> String {
+        let application = if self.application.is_empty() { &self.kind } else { &self.application };
+        format!("pid {} ({application}, user {})", self.pid, self.user)
+    }
+}
+
+pub(crate) struct Cluster {
+    client: Client,
+}
+
+impl Cluster {
+    /// Connects to a database that is not the target.
+    pub(crate) fn open(target: &Target) -> Result<Self, Error> {
+        let mut candidates = MAINTENANCE.into_iter().filter(|name| *name != target.name);
+        let first = candidates.next().unwrap_or(MAINTENANCE[1]);
+        let client = match (target.connect(crate::TOOL, Some(first)), candidates.next()) {
+            // 3D000: no such database. Any other refusal is for the user.
+            (Err(e), Some(second)) if e.code() == "database-refused" && e.to_string().contains("3D000") => {
+                target.connect(crate::TOOL, Some(second))?
+            }
+            (first, _) => first?,
+        };
+        Ok(Cluster { client })
+    }
+
+    /// A database's properties.
+    pub(crate) fn database(&mut self, name: &str) -> Result<Database, Error> {
+        let row = self.client.query_opt(DATABASE, &[&name])?;
+        let text: String = row.ok_or_else(|| Error::NoDatabase(name.into()))?.get(0);
+        let database: Database = serde_json::from_str(&text)
+            .map_err(|e| Error::Core(tg_core::Error::Sql(format!("properties of {name}: {e}"))))?;
+        if database.server_version_num < OLDEST {
+            return Err(Error::TooOld(database.server_version));
+        }
+        Ok(database)
+    }
+
+    /// A database's identity, and whether it lets anybody in.
+    pub(crate) fn find(&mut self, name: &str) -> Result<Option<(u32, bool)>, Error> {
+        Ok(self.client.query_opt(OID, &[&name])?.map(|row| (row.get(0), row.get(1))))
+    }
+
+    /// The databases that we made for this one, oldest first.
+    pub(crate) fn marked(&mut self, of: &str) -> Result<Vec<Marked>, Error> {
+        Ok(self.ours(of)?.into_iter().filter_map(|(name, marked)| Some(Marked { name, ..marked? })).collect())
+    }
+
+    /// Databases named by us for this one that carry no mark: a killed run made them half.
+    pub(crate) fn unmarked(&mut self, of: &str) -> Result<Vec<String>, Error> {
+        let named = |name: &str| Kind::ALL.iter().any(|kind| kind.matches(name, of));
+        let ours = self.ours(of)?;
+        Ok(ours.into_iter().filter(|(name, mark)| mark.is_none() && named(name)).map(|(name, _)| name).collect())
+    }
+
+    fn ours(&mut self, of: &str) -> Result<Vec<(String, Option<Marked>)>, Error> {
+        let rows = self.client.query(MARKED, &[])?;
+        let read = |row: &postgres::Row| {
+            let (oid, name, bytes) = (row.get(0), row.get::<_, String>(1), row.get(4));
+            let comment: Option<String> = row.get(3);
+            let Some(comment) = comment else { return Some((name, None)) };
+            // A comment that is not ours makes the database somebody else's.
+            let mark: Mark = serde_json::from_str(&comment).ok()?;
+            (mark.of == of).then(|| (name.clone(), Some(Marked { oid, name, bytes, mark })))
+        };
+        Ok(rows.iter().filter_map(read).collect())
+    }
+
+    /// The sessions in a database, but for one of ours.
+    pub(crate) fn sessions(&mut self, database: &str, but: Option<i32>) -> Result<Vec<Session>, Error> {
+        let rows = self.client.query(SESSIONS, &[&database])?;
+        let read =
+            |r: &postgres::Row| Session { pid: r.get(0), application: r.get(1), user: r.get(2), kind: r.get(3) };
+        Ok(rows.iter().map(read).filter(|s| Some(s.pid) != but).collect())
+    }
+
+    /// Ends the sessions in a database, but for one of ours, and waits until they are gone.
+    pub(crate) fn empty(&mut self, database: &str, but: Option<i32>) -> Result<(), Error> {
+        let begun = Instant::now();
+        loop {
+            let sessions = self.sessions(database, but)?;
+            if sessions.is_empty() {
+                return Ok(());
+            }
+            if begun.elapsed() > LEAVE {
+                return Err(Error::InUse { database: database.into(), sessions });
+            }
+            for session in &sessions {
+                self.client.query(TERMINATE, &[&session.pid])?;
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Waits until the sessions of a database have left by themselves; the answer is who stayed.
+    pub(crate) fn await_empty(&mut self, database: &str, limit: Duration) -> Result<Vec<Session>, Error> {
+        let begun = Instant::now();
+        loop {
+            let mut sessions = self.sessions(database, None)?;
+            // CREATE and ALTER DATABASE send autovacuum away by themselves.
+            sessions.retain(|s| s.kind != "autovacuum worker");
+            if sessions.is_empty() || begun.elapsed() > limit {
+                return Ok(sessions);
+            }
+            std::thread::sleep(POLL * 25);
+        }
+    }
+
+    /// Ends what a killed tool left working in the server; only the lock's holder may.
+    pub(crate) fn end_makers(&mut self) -> Result<(), Error> {
+        let begun = Instant::now();
+        while begun.elapsed() < LEAVE {
+            let makers = self.client.query(MAKERS, &[&crate::TOOL])?;
+            if makers.is_empty() {
+                break;
+            }
+            for maker in &makers {
+                self.client.query(TERMINATE, &[&maker.get::<_, i32>(0)])?;
+            }
+            std::thread::sleep(POLL * 25);
+        }
+        Ok(())
+    }
+
+    /// Runs statements; several in one text are one transaction.
+    pub(crate) fn execute(&mut self, sql: &str) -> Result<(), postgres::Error> {
+        self.client.batch_execute(sql)
+    }
+
+    /// Runs statements, one transaction each.
+    pub(crate) fn execute_all(&mut self, statements: &[String]) -> Result<(), Error> {
+        statements.iter().try_for_each(|sql| Ok(self.execute(sql)?))
+    }
+
+    /// Drops a database of ours, with whoever is in it.
+    pub(crate) fn drop_database(&mut self, name: &str) -> Result<(), Error> {
+        Ok(self.execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", ident(name)))?)
+    }
+
+    /// A name of ours that is not taken yet.
+    pub(crate) fn free_name(&mut self, kind: Kind, database: &str) -> Result<String, Error> {
+        let mut at = std::time::SystemTime::now();
+        loop {
+            let name = kind.name(at, database);
+            if self.find(&name)?.is_none() {
+                return Ok(name);
+            }
+            at += Duration::from_secs(1);
+        }
+    }
+
+    /// Lets the live database in again where a killed swap left it closed.
+    pub(crate) fn reopen(&mut self, live: &str) -> Result<bool, Error> {
+        let mut opened = false;
+        for mut half in self.marked(live)?.into_iter().filter(|m| m.mark.closing) {
+            half.mark.closing = false;
+            let open = if self.find(live)?.is_some_and(|(_, open)| !open) {
+                opened = true;
+                allow(live, true)
+            } else {
+                String::new()
+            };
+            self.execute(&format!("BEGIN; {open} {} COMMIT", comment(&half.name, Some(&half.mark.text()))))?;
+        }
+        Ok(opened)
+    }
+}
+
+/// `COMMENT ON DATABASE`; nothing removes it.
+pub(crate) fn comment(database: &str, text: Option<&str>) -> String {
+    format!("COMMENT ON DATABASE {} IS {};", ident(database), text.map_or("NULL".into(), literal))
+}
+
+/// Lets everybody into a database, or nobody.
+pub(crate) fn allow(database: &str, yes: bool) -> String {
+    format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {yes};", ident(database))
+}
+
+/// Gives a database another name.
+pub(crate) fn rename(from: &str, to: &str) -> String {
+    format!("ALTER DATABASE {} RENAME TO {};", ident(from), ident(to))
+}

@@ -1,0 +1,92 @@
+//! What every command works with: the project, its database, and where backups live.
+
+use serde_json::{Value, json};
+use tg_core::container::Container;
+use tg_core::database::Target;
+use tg_core::engine::Engine;
+use tg_core::lock::Lock;
+use tg_core::project::Project;
+use tg_core::state::State;
+use tg_core::{Session, atomic_file};
+
+use crate::cli::{Cli, DEFAULT_BACKUP_DIR};
+use crate::cluster::Cluster;
+use crate::error::Error;
+use crate::sidecar;
+use crate::store::Store;
+
+pub(crate) struct Context<'a> {
+    pub session: &'a Session,
+    pub engine: Engine,
+    pub target: Target,
+    pub state: State,
+    pub store: Store,
+    pub dry_run: bool,
+}
+
+impl<'a> Context<'a> {
+    /// Finds everything and tells it in the first line; nothing is connected to or changed yet.
+    pub(crate) fn open(session: &'a Session, cli: &Cli, command: &str, about: &str) -> Result<Self, Error> {
+        let project = Project::load(session)?;
+        let engine = Engine::connect()?;
+        let target = Target::find(session, &project, &engine, &cli.database)?;
+        let (state, store) = (project.state()?, store(&project, cli)?);
+        let plan = json!({
+            "version": crate::VERSION, "command": command, "project": project.name, "database": target.place(),
+            "backup_dir": store.root(), "state_dir": state.root(), "dry_run": cli.dry_run,
+        });
+        session.emit.start(&format!("{about} {}", target.name), plan)?;
+        Ok(Context { session, engine, target, state, store, dry_run: cli.dry_run })
+    }
+
+    /// Takes the lock, opens the journal, and clears away what a killed run of ours left running.
+    pub(crate) fn begin(&self) -> Result<Lock, Error> {
+        let lock = self.session.begin_change(&self.state)?;
+        sidecar::sweep(self)?;
+        Ok(lock)
+    }
+
+    /// The container that serves the database.
+    pub(crate) fn container(&self) -> Result<&Container, Error> {
+        self.target.container.as_ref().ok_or_else(|| Error::NoContainer(self.target.place()))
+    }
+
+    /// A connection beside the database, for what can't be done from inside it.
+    pub(crate) fn cluster(&self) -> Result<Cluster, Error> {
+        Cluster::open(&self.target)
+    }
+
+    /// One change of ours, journaled before and after.
+    pub(crate) fn change<T>(
+        &self,
+        step: &str,
+        msg: &str,
+        intent: Value,
+        work: impl FnOnce() -> Result<(T, Value), Error>,
+    ) -> Result<T, Error> {
+        self.session.check(msg)?;
+        self.session.emit.change(step, msg, intent, work)
+    }
+}
+
+/// The directory of backups: flag, environment, compose file, default.
+pub(crate) fn store(project: &Project, cli: &Cli) -> Result<Store, Error> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let flag = cli.backup_dir.as_ref().map(|d| here.join(d));
+    let root = project.settings().get(flag, "backup_dir", |text| Ok(project.path(text)))?;
+    let root = root.unwrap_or_else(|| project.path(DEFAULT_BACKUP_DIR));
+    // A bind mount is written host:container, so a colon can't be part of it.
+    if root.to_string_lossy().contains(':') {
+        return Err(Error::Core(tg_core::Error::Setting {
+            key: "backup_dir".into(),
+            origin: root.display().to_string(),
+            problem: "its path has a colon, which docker can't mount".into(),
+        }));
+    }
+    Ok(Store::at(root))
+}
+
+/// Makes the directory of backups and names it without links, as a bind mount needs it.
+pub(crate) fn make_store(store: &Store) -> Result<(), Error> {
+    Ok(atomic_file::make_dir(store.root())?)
+}

@@ -1,0 +1,90 @@
+//! Hashes of files, read once and in pieces.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Bytes read at a time: memory does not grow with the backup.
+const PIECE: usize = 256 * 1024;
+const FILE_MODE: u32 = 0o600;
+const DIR_MODE: u32 = 0o700;
+
+/// A file as the manifest knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileEntry {
+    /// Relative to the backup's directory, with slashes.
+    pub path: String,
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+impl FileEntry {
+    /// What is wrong with the file, if anything: the cheap questions first.
+    pub(crate) fn damage(&self, root: &Path) -> Option<String> {
+        let path = root.join(&self.path);
+        match fs::metadata(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Some("it is missing".into()),
+            Err(e) => return Some(e.to_string()),
+            Ok(meta) if meta.len() != self.bytes => {
+                return Some(format!("it has {} bytes instead of {}", meta.len(), self.bytes));
+            }
+            Ok(_) => {}
+        }
+        match File::open(&path).and_then(|mut file| of(&mut file)) {
+            Err(e) => Some(e.to_string()),
+            Ok(hash) if hash != self.sha256 => Some("its content has changed".into()),
+            Ok(_) => None,
+        }
+    }
+}
+
+/// SHA-256 of what is left to read, in hexadecimal.
+pub(crate) fn of(reader: &mut impl Read) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; PIECE];
+    loop {
+        match reader.read(&mut piece)? {
+            0 => return Ok(tg_core::hex(&hash.finalize())),
+            n => hash.update(&piece[..n]),
+        }
+    }
+}
+
+/// Hashes every file below a directory, makes it private and durable; sorted by path.
+pub(crate) fn seal(root: &Path) -> Result<Vec<FileEntry>, tg_core::Error> {
+    let mut entries = Vec::new();
+    let mut waiting = vec![root.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        for path in children(&directory).map_err(|e| tg_core::Error::file(&directory, &e))? {
+            if path.is_dir() {
+                waiting.push(path);
+            } else {
+                entries.push(seal_file(root, &path).map_err(|e| tg_core::Error::file(&path, &e))?);
+            }
+        }
+        let private = || {
+            fs::set_permissions(&directory, Permissions::from_mode(DIR_MODE))?;
+            File::open(&directory)?.sync_all()
+        };
+        private().map_err(|e| tg_core::Error::file(&directory, &e))?;
+    }
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(entries)
+}
+
+fn children(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(directory)?.map(|entry| entry.map(|e| e.path())).collect()
+}
+
+fn seal_file(root: &Path, path: &Path) -> io::Result<FileEntry> {
+    let mut file = File::open(path)?;
+    file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+    let sha256 = of(&mut file)?;
+    file.sync_all()?;
+    let relative = path.strip_prefix(root).unwrap_or(path);
+    Ok(FileEntry { path: relative.display().to_string(), bytes: file.metadata()?.len(), sha256 })
+}

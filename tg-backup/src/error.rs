@@ -1,0 +1,154 @@
+//! What can go wrong, with exit code and cure.
+
+use serde_json::{Value, json};
+use tg_core::{Exit, Fault};
+
+use crate::answer::size;
+use crate::cluster::Session;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Core(#[from] tg_core::Error),
+    #[error("{directory} has {} free, the backup may need {}", size(*free), size(*needed))]
+    NoSpace { directory: String, free: u64, needed: u64 },
+    #[error("no container of this project serves the database at {0}")]
+    NoContainer(String),
+    #[error("the server is PostgreSQL {0}; 13 or newer is needed")]
+    TooOld(String),
+    #[error("no database {0}")]
+    NoDatabase(String),
+    #[error("{program} failed (exit {code}): {problem}")]
+    Client { program: String, code: i64, problem: String },
+    #[error("the dump is incomplete: {0}")]
+    Incomplete(String),
+    #[error("backup {id} is damaged: {file}: {problem}")]
+    Damaged { id: String, file: String, problem: String },
+    #[error("no backup and no rollback point {0}")]
+    NotFound(String),
+    #[error("database {database} is in use by {}", describe(sessions))]
+    InUse { database: String, sessions: Vec<Session> },
+    #[error("what was restored is not what was backed up: {0}")]
+    Differs(String),
+    #[error("{rows} rows in {tables} tables were written since and would be lost")]
+    DataLoss { rows: i64, tables: usize },
+    #[error("what was written since transaction {0} can't be told any more: it is too long ago")]
+    TooLongAgo(u64),
+    #[error("the swap failed and was undone: {0}")]
+    Undone(String),
+    #[error("the swap failed, and database {database} still refuses connections: {problem}")]
+    Stuck { database: String, problem: String, sql: String },
+    #[error("no replaced database of {0} is kept")]
+    NothingKept(String),
+}
+
+impl From<postgres::Error> for Error {
+    fn from(error: postgres::Error) -> Self {
+        Error::Core(error.into())
+    }
+}
+
+impl Fault for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Error::Core(core) => core.exit(),
+            Error::NoSpace { .. }
+            | Error::Client { .. }
+            | Error::Incomplete(_)
+            | Error::Damaged { .. }
+            | Error::NotFound(_)
+            | Error::InUse { .. }
+            | Error::Differs(_)
+            | Error::NothingKept(_) => Exit::Unchanged,
+            Error::NoContainer(_) | Error::TooOld(_) | Error::NoDatabase(_) => Exit::Environment,
+            Error::DataLoss { .. } | Error::TooLongAgo(_) => Exit::Refused,
+            Error::Undone(_) => Exit::Undone,
+            Error::Stuck { .. } => Exit::Stuck,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Core(core) => core.code(),
+            Error::NoSpace { .. } => "no-space",
+            Error::NoContainer(_) => "no-container",
+            Error::TooOld(_) => "server-too-old",
+            Error::NoDatabase(_) => "no-database",
+            Error::Client { .. } => "client-failed",
+            Error::Incomplete(_) => "incomplete",
+            Error::Damaged { .. } => "damaged",
+            Error::NotFound(_) => "not-found",
+            Error::InUse { .. } => "in-use",
+            Error::Differs(_) => "differs",
+            Error::DataLoss { .. } => "data-loss",
+            Error::TooLongAgo(_) => "too-long-ago",
+            Error::Undone(_) => "swap-undone",
+            Error::Stuck { .. } => "swap-stuck",
+            Error::NothingKept(_) => "nothing-kept",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Error::Core(core) => return core.hint(),
+            Error::NoSpace { .. } => "free disk space there, or name another directory with --backup-dir".into(),
+            Error::NoContainer(_) => {
+                "the host in the URL must be the name of the database service, so that its image's clients can be used".into()
+            }
+            Error::TooOld(_) => "upgrade PostgreSQL first; older ones get no fixes any more".into(),
+            Error::NoDatabase(_) => "check the database's name in the URL or in the compose file".into(),
+            Error::Client { problem, .. } => return client_hint(problem),
+            Error::Incomplete(_) => "run the same command again; if it stays so, see what -v shows".into(),
+            Error::Damaged { .. } => "restore another one; tg-backup list --check shows which are intact".into(),
+            Error::NotFound(_) => "see tg-backup list".into(),
+            Error::InUse { .. } => "stop the application first, then run the same command again".into(),
+            Error::Differs(_) => "restore another one, and keep this one for whoever looks into it".into(),
+            Error::DataLoss { .. } => "see the records above; pass --accept-data-loss to lose these rows".into(),
+            Error::TooLongAgo(_) => "pass --accept-data-loss if you know that nothing is lost".into(),
+            Error::Undone(_) => "the database serves as before; look at the reason, then run the same command again".into(),
+            Error::Stuck { sql, .. } => format!("run as superuser in database postgres: {sql}"),
+            Error::NothingKept(_) => "see tg-backup list; after commit there is no way back but a restore".into(),
+        })
+    }
+
+    fn details(&self) -> Option<Value> {
+        match self {
+            Error::Core(core) => core.details(),
+            Error::NoSpace { free, needed, .. } => Some(json!({"free_bytes": free, "needed_bytes": needed})),
+            Error::Damaged { id, file, problem } => Some(json!({"id": id, "file": file, "problem": problem})),
+            Error::InUse { sessions, .. } => Some(json!({"sessions": sessions})),
+            Error::DataLoss { rows, tables } => Some(json!({"rows": rows, "tables": tables})),
+            Error::Stuck { sql, .. } => Some(json!({"run": sql})),
+            Error::NoContainer(_)
+            | Error::TooOld(_)
+            | Error::NoDatabase(_)
+            | Error::Client { .. }
+            | Error::Incomplete(_)
+            | Error::NotFound(_)
+            | Error::Differs(_)
+            | Error::TooLongAgo(_)
+            | Error::Undone(_)
+            | Error::NothingKept(_) => None,
+        }
+    }
+}
+
+fn client_hint(problem: &str) -> Option<String> {
+    let known = [
+        ("No space left", "free disk space, then run the same command again"),
+        ("lock timeout", "somebody holds a table; end that, or wait longer with --lock-wait"),
+        ("canceling statement due to lock", "somebody holds a table; end that, or wait longer with --lock-wait"),
+        ("permission denied", "connect as the owner of the database or as a superuser"),
+        ("row-level security", "connect as a role with BYPASSRLS or as a superuser"),
+    ];
+    known.iter().find(|(word, _)| problem.contains(word)).map(|(_, hint)| (*hint).to_owned())
+}
+
+fn describe(sessions: &[Session]) -> String {
+    let words = sessions.iter().take(5).map(Session::describe).collect::<Vec<_>>().join(", ");
+    match sessions.len() {
+        0 => "another session".into(),
+        n if n > 5 => format!("{words} and {} more", n - 5),
+        _ => words,
+    }
+}

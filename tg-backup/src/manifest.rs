@@ -1,0 +1,190 @@
+//! What a backup says of itself, and whether that is still true.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tg_core::atomic_file;
+
+use crate::database::Database;
+use crate::digest::{self, FileEntry};
+use crate::error::Error;
+use crate::facts::{Extension, Sequence, Table};
+
+/// Written last: only it makes a directory a backup.
+pub(crate) const MANIFEST: &str = "manifest.json";
+/// The form of the manifest; moves only on a breaking change.
+pub(crate) const VERSION: u8 = 1;
+/// The field that holds the hash of all others.
+const SELF: &str = "self";
+
+/// The image whose clients made the dump.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Image {
+    pub id: String,
+    pub reference: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    pub v: u8,
+    pub id: String,
+    pub run: String,
+    /// RFC 3339.
+    pub created: String,
+    pub tool_version: String,
+    pub database: Database,
+    pub image: Image,
+    /// `directory`, as pg_dump names it.
+    pub format: String,
+    /// As pg_dump's `--compress` takes it.
+    pub compression: String,
+    /// `pg_current_snapshot()` of the dump: what is older than its first number is in the backup.
+    pub snapshot: String,
+    pub tables: Vec<Table>,
+    pub sequences: Vec<Sequence>,
+    pub extensions: Vec<Extension>,
+    pub large_objects: i64,
+    pub files: Vec<FileEntry>,
+    pub duration_ms: u64,
+}
+
+impl Manifest {
+    /// Rows in all tables.
+    pub(crate) fn rows(&self) -> i64 {
+        self.tables.iter().map(|t| t.rows).sum()
+    }
+
+    /// Bytes of all files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.iter().map(|f| f.bytes).sum()
+    }
+
+    /// Writes the manifest with a hash over its own content.
+    pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
+        let mut document = serde_json::to_value(self).unwrap_or_default();
+        let hash = hash_of(&document);
+        if let Some(map) = document.as_object_mut() {
+            map.insert(SELF.into(), Value::String(hash));
+        }
+        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+        Ok(atomic_file::write(&directory.join(MANIFEST), format!("{text}\n").as_bytes())?)
+    }
+
+    /// Reads a manifest, or says why it can't be trusted.
+    pub(crate) fn read(directory: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(directory.join(MANIFEST)).map_err(|e| e.to_string())?;
+        let mut document: Value = serde_json::from_str(&text).map_err(|e| format!("it is no JSON: {e}"))?;
+        let written = document.as_object_mut().and_then(|map| map.shift_remove(SELF));
+        if written.as_ref().and_then(Value::as_str) != Some(&hash_of(&document)) {
+            return Err("it does not match its own hash".into());
+        }
+        if document["v"] != VERSION {
+            return Err(format!("form {} is not known to this version of {}", document["v"], crate::TOOL));
+        }
+        serde_json::from_value(document).map_err(|e| e.to_string())
+    }
+
+    /// The first file that is not as it was written, and why.
+    pub(crate) fn damage(&self, directory: &Path) -> Option<(String, String)> {
+        self.files.iter().find_map(|file| Some((file.path.clone(), file.damage(directory)?)))
+    }
+}
+
+/// SHA-256 of the document without its hash, as compact JSON in the order of its fields: what
+/// `jq -cj 'del(.self)' manifest.json | sha256sum` prints.
+fn hash_of(document: &Value) -> String {
+    // Reading from memory can't fail.
+    digest::of(&mut document.to_string().as_bytes()).unwrap_or_default()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::PathBuf;
+
+    /// A backup as `create` leaves it, without a database.
+    pub(crate) fn synthetic(root: &Path) -> (Manifest, PathBuf) {
+        let directory = root.join("20261123T074500Z-x-abcdef");
+        fs::create_dir_all(directory.join("data")).unwrap();
+        for (name, content) in [("toc.dat", "PGDMP…"), ("1.dat.zst", "one row\n"), ("2.dat.zst", "two row\n")] {
+            fs::write(directory.join("data").join(name), content).unwrap();
+        }
+        let files = digest::seal(&directory).unwrap();
+        let manifest = Manifest {
+            v: VERSION,
+            id: "20261123T074500Z-x-abcdef".into(),
+            run: "r".into(),
+            created: "2026-11-23T07:45:00Z".into(),
+            tool_version: "0".into(),
+            database: Database { name: "x".into(), ..Database::default() },
+            image: Image { id: "sha256:0".into(), reference: "postgres:17".into() },
+            format: "directory".into(),
+            compression: "zstd:1".into(),
+            snapshot: "7:7:".into(),
+            tables: vec![Table { schema: "we ird".into(), name: "Tä\"ble".into(), rows: 2, ..Table::default() }],
+            sequences: vec![],
+            extensions: vec![],
+            large_objects: 0,
+            files,
+            duration_ms: 1,
+        };
+        manifest.write(&directory).unwrap();
+        (manifest, directory)
+    }
+
+    fn damaged(change: impl Fn(&Path)) -> Option<(String, String)> {
+        let root = tempfile::tempdir().unwrap();
+        let (_, directory) = synthetic(root.path());
+        change(&directory);
+        match Manifest::read(&directory) {
+            Ok(manifest) => manifest.damage(&directory),
+            Err(problem) => Some((MANIFEST.into(), problem)),
+        }
+    }
+
+    #[test]
+    fn an_untouched_backup_is_intact_and_reads_as_it_was_written() {
+        let root = tempfile::tempdir().unwrap();
+        let (written, directory) = synthetic(root.path());
+        assert_eq!(Manifest::read(&directory).unwrap(), written);
+        assert_eq!(written.damage(&directory), None);
+    }
+
+    #[test]
+    fn every_kind_of_damage_is_found_and_the_file_is_named() {
+        let data = |d: &Path, name: &str| d.join("data").join(name);
+        let flip = |d: &Path| fs::write(data(d, "1.dat.zst"), "one rOw\n").unwrap();
+        assert_eq!(damaged(flip).unwrap(), ("data/1.dat.zst".into(), "its content has changed".into()));
+        let cut = |d: &Path| fs::write(data(d, "1.dat.zst"), "").unwrap();
+        assert_eq!(damaged(cut).unwrap(), ("data/1.dat.zst".into(), "it has 0 bytes instead of 8".into()));
+        let delete = |d: &Path| fs::remove_file(data(d, "2.dat.zst")).unwrap();
+        assert_eq!(damaged(delete).unwrap(), ("data/2.dat.zst".into(), "it is missing".into()));
+        let swap = |d: &Path| {
+            fs::rename(data(d, "1.dat.zst"), data(d, "x")).unwrap();
+            fs::rename(data(d, "2.dat.zst"), data(d, "1.dat.zst")).unwrap();
+            fs::rename(data(d, "x"), data(d, "2.dat.zst")).unwrap();
+        };
+        assert_eq!(damaged(swap).unwrap().0, "data/1.dat.zst");
+    }
+
+    #[test]
+    fn an_edited_manifest_is_not_believed() {
+        for (old, new) in [
+            ("\"rows\": 2", "\"rows\": 1"),
+            ("\"run\": \"r\"", "\"run\": \"r\",\n  \"more\": 1"),
+            ("7:7:", "8:8:"),
+            ("\"self\"", "\"selff\""),
+        ] {
+            let edit = |d: &Path| {
+                let text = fs::read_to_string(d.join(MANIFEST)).unwrap();
+                assert!(text.contains(old), "{old}");
+                fs::write(d.join(MANIFEST), text.replace(old, new)).unwrap();
+            };
+            assert_eq!(damaged(edit).unwrap(), (MANIFEST.into(), "it does not match its own hash".into()));
+        }
+        let cut = |d: &Path| fs::write(d.join(MANIFEST), "{\"v\":1").unwrap();
+        assert!(damaged(cut).unwrap().1.starts_with("it is no JSON"));
+    }
+}

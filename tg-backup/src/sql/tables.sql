@@ -1,0 +1,18 @@
+-- The tables whose rows a dump carries: ordinary tables, unlogged ones and partitions. Of the tables
+-- of an extension pg_dump carries only those that it names as configuration, and of these only the
+-- rows that fulfil its condition (pg_extension.extconfig, extcondition); so do we.
+SELECT c.oid, n.nspname, c.relname, coalesce(config.condition, '')
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_depend AS d
+    ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.objsubid = 0
+    AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
+LEFT JOIN LATERAL (
+    SELECT coalesce(e.extcondition[i], '') AS condition
+    FROM pg_catalog.pg_extension AS e, pg_catalog.generate_subscripts(e.extconfig, 1) AS i
+    WHERE e.oid = d.refobjid AND e.extconfig[i] = c.oid
+) AS config ON true
+WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+    AND (d.objid IS NULL OR config.condition IS NOT NULL)
+ORDER BY n.nspname, c.relname

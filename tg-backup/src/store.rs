@@ -1,0 +1,144 @@
+//! The directory of backups. Only a directory with a manifest is a backup.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use tg_core::{Error as CoreError, atomic_file};
+
+use crate::error::Error;
+use crate::manifest::{MANIFEST, Manifest};
+
+const PARTIAL_PREFIX: &str = ".partial-";
+
+pub(crate) struct Store {
+    root: PathBuf,
+}
+
+/// A backup on disk.
+pub(crate) struct Entry {
+    pub id: String,
+    pub path: PathBuf,
+    /// What is wrong with the manifest, where it can't be trusted.
+    pub manifest: Result<Manifest, String>,
+}
+
+/// A backup in the making. It goes away unless it is published.
+pub(crate) struct Partial {
+    pub path: PathBuf,
+    published: PathBuf,
+    done: bool,
+    /// Held as long as its maker lives, so that nobody else sweeps it.
+    _lock: File,
+}
+
+impl Store {
+    pub(crate) fn at(root: PathBuf) -> Self {
+        Store { root }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Every backup, newest first.
+    pub(crate) fn list(&self) -> Vec<Entry> {
+        let directories = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let mut entries: Vec<Entry> = directories
+            .filter_map(|entry| self.entry(entry.file_name().to_str()?))
+            .collect();
+        // A name begins with the time.
+        entries.sort_by(|a, b| b.id.cmp(&a.id));
+        entries
+    }
+
+    /// One backup by its name, which must not lead out of the directory.
+    pub(crate) fn entry(&self, id: &str) -> Option<Entry> {
+        let path = self.root.join(id);
+        if id.starts_with('.') || id.contains('/') || !path.join(MANIFEST).is_file() {
+            return None;
+        }
+        Some(Entry { id: id.to_owned(), manifest: Manifest::read(&path), path })
+    }
+
+    /// The newest backup of a database that a run made.
+    pub(crate) fn of_run(&self, run: &str, database: &str) -> Option<Entry> {
+        let made_it = |m: &Manifest| m.run == run && m.database.name == database;
+        self.list().into_iter().find(|entry| entry.manifest.as_ref().is_ok_and(made_it))
+    }
+
+    /// Starts a backup.
+    pub(crate) fn partial(&self, id: &str) -> Result<Partial, Error> {
+        let path = self.root.join(format!("{PARTIAL_PREFIX}{id}"));
+        atomic_file::make_dir(&path)?;
+        let lock = File::open(&path).map_err(|e| CoreError::file(&path, &e))?;
+        lock.try_lock().map_err(|e| CoreError::file(&path, &e.into()))?;
+        Ok(Partial { path, published: self.root.join(id), done: false, _lock: lock })
+    }
+
+    /// Removes what killed runs left half-made; a partial whose maker lives is locked and stays.
+    pub(crate) fn sweep(&self) -> Result<Vec<String>, Error> {
+        let mut swept = Vec::new();
+        for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+            if !name.starts_with(PARTIAL_PREFIX) || !path.is_dir() {
+                continue;
+            }
+            let directory = File::open(&path).map_err(|e| CoreError::file(&path, &e))?;
+            if directory.try_lock().is_ok() {
+                fs::remove_dir_all(&path).map_err(|e| CoreError::file(&path, &e))?;
+                swept.push(name);
+            }
+        }
+        Ok(swept)
+    }
+}
+
+impl Partial {
+    /// Makes the backup visible, whole, and durable in its directory's table of names.
+    pub(crate) fn publish(mut self) -> Result<PathBuf, Error> {
+        fs::rename(&self.path, &self.published).map_err(|e| CoreError::file(&self.published, &e))?;
+        self.done = true;
+        if let Some(parent) = self.published.parent() {
+            atomic_file::sync_dir(parent)?;
+        }
+        Ok(self.published.clone())
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.done {
+            // What can't be removed now is swept by the next run.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unpublished_backup_leaves_nothing_and_one_in_the_making_is_not_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::at(dir.path().to_owned());
+        let partial = store.partial("x").unwrap();
+        assert!(store.sweep().unwrap().is_empty(), "its maker lives");
+        assert!(store.list().is_empty());
+        drop(partial);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        fs::create_dir(dir.path().join(".partial-y")).unwrap();
+        fs::create_dir(dir.path().join("other")).unwrap();
+        assert_eq!(store.sweep().unwrap(), [".partial-y"]);
+        assert!(dir.path().join("other").exists());
+    }
+
+    #[test]
+    fn a_name_can_not_lead_out_of_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(MANIFEST), "{}").unwrap();
+        fs::create_dir(dir.path().join("sub")).unwrap();
+        let store = Store::at(dir.path().join("sub"));
+        assert!(store.entry("..").is_none() && store.entry("../").is_none());
+    }
+}

@@ -1,0 +1,124 @@
+//! One `GET` of one health URL, with its manners: no redirects, no proxy, no cache, a fresh
+//! connection, a bounded body and a bounded time.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tg_core::redact::Redactor;
+use ureq::http::HeaderMap;
+use ureq::{Agent, Error};
+
+use crate::body;
+use crate::config::Config;
+use crate::judge::{Response, judge};
+use crate::printable::printable;
+use crate::target::{Ask, Target};
+use crate::verdict::Verdict;
+
+/// No health body is larger; what is larger is not read to its end.
+const LARGEST_BODY: u64 = 1 << 20;
+/// Characters of a place or an error that are repeated.
+const LONGEST_TEXT: usize = 200;
+
+/// Asks targets.
+pub(crate) struct Prober {
+    agent: Agent,
+    authorization: Option<String>,
+    expect_version: Option<String>,
+    redactor: Arc<Redactor>,
+}
+
+impl Prober {
+    /// A prober for a configuration.
+    pub(crate) fn new(config: &Config, redactor: &Arc<Redactor>) -> Self {
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            // The token is meant for this URL and no other.
+            .max_redirects(0)
+            // A proxy of the environment knows neither loopback nor the containers' network.
+            .proxy(None)
+            // A kept connection would be answered by the same instance again.
+            .max_idle_connections(0)
+            .user_agent(concat!("tg-health/", env!("CARGO_PKG_VERSION")))
+            .accept("application/health+json, application/json, text/plain, */*")
+            .build()
+            .new_agent();
+        Prober {
+            agent,
+            authorization: config.token.as_ref().map(|token| format!("Bearer {}", token.secret())),
+            expect_version: config.expect_version.clone(),
+            redactor: Arc::clone(redactor),
+        }
+    }
+
+    /// Asks one target; an answer after the limit is none.
+    pub(crate) fn probe(&self, target: &Target, limit: Duration) -> Verdict {
+        let url = match &target.ask {
+            Ask::Told(reason) => return Verdict::no(reason),
+            Ask::Http(url) => url,
+        };
+        let begun = Instant::now();
+        let mut verdict = match self.get(url, limit) {
+            Ok(response) => judge(response, self.expect_version.as_deref()),
+            Err(error) => unanswered(&error, limit),
+        };
+        // Tenths of a millisecond are below what a network tells.
+        verdict.latency_ms = Some((begun.elapsed().as_secs_f64() * 10_000.0).round() / 10.0);
+        verdict
+    }
+
+    fn get(&self, url: &str, limit: Duration) -> Result<Response, Error> {
+        let mut request = self
+            .agent
+            .get(url)
+            .config()
+            .timeout_global(Some(limit))
+            .build()
+            .header("Cache-Control", "no-cache")
+            .header("Connection", "close");
+        if let Some(authorization) = &self.authorization {
+            request = request.header("Authorization", authorization);
+        }
+        let mut response = request.call()?;
+        let status = response.status().as_u16();
+        let location = self.header(response.headers(), "location");
+        let header_version = self.header(response.headers(), "x-version");
+        let bytes = response.body_mut().with_config().limit(LARGEST_BODY).read_to_vec()?;
+        // Before anything is cut: half a secret is not found any more.
+        let bytes =
+            std::str::from_utf8(&bytes).map_or(bytes.clone(), |t| self.redactor.clean(t).into_bytes());
+        let with_token = self.authorization.is_some();
+        Ok(Response { status, location, header_version, said: body::read(&bytes), with_token })
+    }
+
+    fn header(&self, headers: &HeaderMap, name: &str) -> Option<String> {
+        let text = self.redactor.clean(headers.get(name)?.to_str().ok()?);
+        Some(printable(&text, LONGEST_TEXT)).filter(|text| !text.is_empty())
+    }
+}
+
+/// Why there is no answer. A name that nobody knows and a certificate that nobody trusts are
+/// mistakes of the address, not states of the application.
+fn unanswered(error: &Error, limit: Duration) -> Verdict {
+    let text = printable(&error.to_string(), LONGEST_TEXT);
+    let (reason, environment) = match error {
+        Error::Timeout(_) => (format!("no whole answer within {:.1} s", limit.as_secs_f64()), false),
+        Error::BodyExceedsLimit(most) => (format!("its body is larger than {most} bytes"), false),
+        Error::HostNotFound => ("its host name is not known".to_owned(), true),
+        Error::Tls(_) | Error::Rustls(_) | Error::Pem(_) => (format!("TLS: {text}"), true),
+        Error::Io(e) if e.kind() == ErrorKind::ConnectionRefused => ("connection refused".to_owned(), false),
+        Error::Io(e) if lookup_failed(e) => ("its host name is not known".to_owned(), true),
+        // rustls hands its reasons through the transport.
+        Error::Io(e) if e.kind() == ErrorKind::InvalidData => {
+            (format!("TLS: {text}"), text.contains("certificate"))
+        }
+        _ => (text, false),
+    };
+    Verdict { environment, ..Verdict::no(reason) }
+}
+
+/// The standard library has no kind for a failed lookup, only these words.
+fn lookup_failed(error: &std::io::Error) -> bool {
+    error.to_string().starts_with("failed to lookup address information")
+}

@@ -1,0 +1,99 @@
+//! What is said: one record a target when its verdict changes.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+use tg_core::Error;
+use tg_core::emitter::Emitter;
+
+use crate::config::Config;
+use crate::target::Target;
+use crate::verdict::Verdict;
+
+/// The first line for people.
+pub(crate) fn opening(config: &Config, targets: &[Target]) -> String {
+    let what = if let [one] = targets { one.name.clone() } else { format!("{} targets", targets.len()) };
+    let version = config.expect_version.as_ref().map(|v| format!(" with version {v}")).unwrap_or_default();
+    match config.wait {
+        Some(limit) => {
+            format!("waiting up to {} for {what}{version} to be ready", humantime(limit))
+        }
+        None => format!("asking {what}{version}"),
+    }
+}
+
+fn humantime(duration: std::time::Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 120.0 { format!("{seconds} s") } else { format!("{:.1} min", seconds / 60.0) }
+}
+
+/// Remembers what was said of each target, so that a wait of minutes is a few lines.
+#[derive(Default)]
+pub(crate) struct Report {
+    said: HashMap<String, (Target, Verdict)>,
+}
+
+impl Report {
+    /// Says what is new; the last record of a target is its final verdict.
+    pub(crate) fn tell(
+        &mut self,
+        emit: &Emitter,
+        targets: &[Target],
+        verdicts: &[Verdict],
+    ) -> Result<(), Error> {
+        for (target, verdict) in targets.iter().zip(verdicts) {
+            let known = self.said.get(&target.name);
+            if known.is_none_or(|(before, said)| before != target || !said.same_as(verdict)) {
+                emit.record(&verdict.sentence(target), verdict.data(target))?;
+                if verdict.warns {
+                    let msg = format!("{} is well, but warns", target.name);
+                    emit.warning("target-warns", &msg, json!({"target": target.name}))?;
+                }
+            }
+            self.said.insert(target.name.clone(), (target.clone(), verdict.clone()));
+        }
+        self.forget(emit, targets)
+    }
+
+    /// What is not asked any more must not stand as not ready for ever.
+    fn forget(&mut self, emit: &Emitter, targets: &[Target]) -> Result<(), Error> {
+        let mut gone: Vec<String> =
+            self.said.keys().filter(|name| !targets.iter().any(|t| t.name == **name)).cloned().collect();
+        gone.sort();
+        for name in gone {
+            self.said.remove(&name);
+            let reason = "it is not there any more";
+            let data = json!({"target": name, "ready": false, "gone": true, "status": null,
+                "version": null, "latency_ms": null, "reason": reason});
+            emit.record(&format!("{name}: {reason}"), data)?;
+        }
+        Ok(())
+    }
+}
+
+/// `target: reason` of each that is not ready.
+pub(crate) fn reasons(targets: &[Target], verdicts: &[Verdict]) -> Vec<(String, String)> {
+    let unready = targets.iter().zip(verdicts).filter(|(_, verdict)| !verdict.ready);
+    unready.map(|(t, v)| (t.name.clone(), v.reason.clone().unwrap_or_default())).collect()
+}
+
+/// The same for people: a reason that many targets share is said once.
+pub(crate) fn sentence(reasons: &[(String, String)]) -> String {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (target, reason) in reasons {
+        match groups.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, targets)) => targets.push(target),
+            None => groups.push((reason, vec![target])),
+        }
+    }
+    let text = |(reason, targets): &(&str, Vec<&str>)| match targets.as_slice() {
+        [one] => format!("{one}: {reason}"),
+        many => format!("{} targets: {reason}", many.len()),
+    };
+    groups.iter().map(text).collect::<Vec<_>>().join("; ")
+}
+
+/// The same for machines.
+pub(crate) fn data(reasons: &[(String, String)]) -> Value {
+    reasons.iter().map(|(target, reason)| json!({"target": target, "reason": reason})).collect()
+}

@@ -1,0 +1,235 @@
+//! Servers of bad manners on loopback: the verdict, the exit code, and that no deadline is missed.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod server;
+
+use std::time::{Duration, Instant};
+
+use assert_cmd::Command;
+use serde_json::Value;
+use server::{Server, ok, response};
+
+/// What the machine that runs the tests may be late by.
+const SLACK: Duration = Duration::from_millis(700);
+
+struct Ran {
+    exit: i32,
+    lines: Vec<Value>,
+    stderr: String,
+    took: Duration,
+}
+
+impl Ran {
+    fn result(&self) -> &Value {
+        let last = self.lines.last().expect("a result");
+        assert_eq!(last["type"], "result");
+        assert_eq!(last["data"]["exit"], self.exit, "the result repeats the exit code");
+        &last["data"]
+    }
+
+    fn record(&self) -> &Value {
+        &self.lines.iter().rfind(|line| line["type"] == "record").expect("a record")["data"]
+    }
+
+    fn reason(&self) -> &str {
+        self.record()["reason"].as_str().unwrap_or_default()
+    }
+}
+
+fn health(words: &[&str]) -> Ran {
+    let mut command: Command = assert_cmd::cargo::cargo_bin_cmd!("tg-health");
+    for name in ["TG_HEALTH_TOKEN_FILE", "TG_HEALTH_URL", "TG_TIMEOUT", "TG_FORMAT", "TG_RUN_ID"] {
+        command.env_remove(name);
+    }
+    // A proxy of the environment must not be asked.
+    command.env("http_proxy", "http://127.0.0.1:9").env("ALL_PROXY", "http://127.0.0.1:9");
+    let begun = Instant::now();
+    let output = command.args(words).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    Ran {
+        exit: output.status.code().unwrap(),
+        lines: text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        took: begun.elapsed(),
+    }
+}
+
+#[test]
+fn a_server_that_is_well_is_ready() {
+    let server = Server::always(ok(r#"{"status":"ok","version":"1.5.0"}"#));
+    let ran = health(&[&server.url(), "--expect-version", "v1.5.0"]);
+    assert_eq!(ran.exit, 0, "{:?}", ran.lines);
+    assert_eq!(ran.lines.first().unwrap()["type"], "start");
+    assert_eq!(ran.record()["version"], "1.5.0");
+    assert_eq!((&ran.result()["ready"], &ran.result()["attempts"]), (&true.into(), &1.into()));
+}
+
+#[test]
+fn a_200_whose_body_says_error_is_not_ready_and_the_dependency_is_named() {
+    let body = r#"{"status":"error","error":{"db":{"status":"down","message":"refused"}}}"#;
+    let ran = health(&[&Server::always(ok(body)).url()]);
+    assert_eq!(ran.exit, 1);
+    assert_eq!(ran.record()["failing"][0]["name"], "db");
+}
+
+#[test]
+fn the_wrong_version_is_not_ready() {
+    let server = Server::always(ok(r#"{"status":"ok","version":"1.4.0"}"#));
+    let ran = health(&[&server.url(), "--expect-version", "1.5.0"]);
+    assert_eq!(ran.exit, 1);
+    assert!(ran.reason().contains("1.4.0") && ran.reason().contains("1.5.0"), "{}", ran.reason());
+}
+
+#[test]
+fn a_version_that_is_kept_secret_hints_at_the_token() {
+    let ran = health(&[&Server::always(ok(r#"{"status":"ok"}"#)).url(), "--expect-version", "1.5.0"]);
+    assert_eq!(ran.exit, 1);
+    assert!(ran.record()["hint"].as_str().unwrap().contains("--token-file"));
+}
+
+#[test]
+fn no_bad_manners_are_taken_for_ready_or_hang_the_probe() {
+    let huge = "x".repeat(3 << 20);
+    let manners: Vec<(&str, Server)> = vec![
+        ("invalid UTF-8", Server::always(response("200 OK", "", b"\xff\xfe\xfd"))),
+        ("HTML", Server::always(ok("<html><body>It works</body></html>"))),
+        ("a huge body", Server::always(ok(&format!(r#"{{"status":"ok","x":"{huge}"}}"#)))),
+        ("a redirect", Server::always(response("302 Found", "Location: /\r\n", b""))),
+        ("not HTTP", Server::always(b"SSH-2.0-OpenSSH\r\n".to_vec())),
+        ("nothing at all", Server::always(Vec::new())),
+        (
+            "half an answer",
+            Server::always(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"status\"".to_vec()),
+        ),
+        ("silence", Server::dripping(b"", Duration::from_mins(1))),
+        ("slow headers", Server::dripping(&ok("ok"), Duration::from_millis(100))),
+    ];
+    for (name, server) in manners {
+        let ran = health(&[&server.url(), "--probe-timeout=500ms"]);
+        assert_eq!(ran.exit, 1, "{name}: {:?}", ran.lines);
+        assert_eq!(ran.record()["ready"], false, "{name}");
+        assert!(!ran.reason().is_empty(), "{name}");
+        assert!(ran.took < Duration::from_millis(500) + SLACK, "{name} took {:?}", ran.took);
+    }
+}
+
+#[test]
+fn waiting_ends_well_once_a_503_turns_into_ok() {
+    let server =
+        Server::each(vec![response("503 Service Unavailable", "", b"{\"status\":\"error\"}"), ok("ok")]);
+    let ran = health(&[&server.url(), "--wait=10s"]);
+    assert_eq!(ran.exit, 0, "{:?}", ran.lines);
+    let verdicts: Vec<_> =
+        ran.lines.iter().filter(|l| l["type"] == "record").map(|l| l["data"]["ready"].clone()).collect();
+    assert_eq!(verdicts, [Value::from(false), Value::from(true)], "one record a change of verdict");
+    assert_eq!(ran.result()["attempts"], 3, "ready twice in a row");
+    assert!(ran.result()["first_ready_ms"].is_number());
+}
+
+#[test]
+fn a_flapping_server_is_not_ready_until_it_stays_well() {
+    let bad = response("503 Service Unavailable", "", b"");
+    let answers = [ok("ok"), bad.clone(), ok("ok"), bad, ok("ok"), ok("ok"), ok("ok")];
+    let ran = health(&[&Server::each(answers.to_vec()).url(), "--wait=20s", "--rise=3"]);
+    assert_eq!(ran.exit, 0);
+    assert_eq!(ran.result()["attempts"], 7);
+}
+
+#[test]
+fn a_refused_connection_is_a_no_at_once_and_a_wait_that_ends_in_time() {
+    let url = server::refused();
+    assert_eq!(health(&[&url]).exit, 1);
+    let ran = health(&[&url, "--wait=800ms"]);
+    assert_eq!(ran.exit, 124);
+    assert!(ran.took >= Duration::from_millis(800) && ran.took < Duration::from_millis(800) + SLACK);
+    assert_eq!(ran.result()["error"]["code"], "not-ready-in-time");
+    assert_eq!(ran.result()["error"]["details"][0]["reason"], "connection refused");
+    assert!(ran.stderr.contains("error: not ready in time") && ran.stderr.contains("hint: "));
+}
+
+#[test]
+fn a_server_that_never_answers_can_not_hold_a_wait_beyond_its_end() {
+    let server = Server::dripping(b"", Duration::from_mins(1));
+    for words in [["--wait=600ms", "--probe-timeout=1m"], ["--timeout=600ms", "--probe-timeout=1m"]] {
+        let ran = health(&[&server.url(), words[0], words[1]]);
+        assert_eq!(ran.exit, 124, "{words:?}");
+        assert!(ran.took < Duration::from_millis(600) + SLACK, "{words:?} took {:?}", ran.took);
+    }
+}
+
+#[test]
+fn one_bad_target_of_many_makes_the_answer_no_and_each_has_its_record() {
+    let (good, bad) = (Server::always(ok("ok")), Server::always(response("500 Oops", "", b"")));
+    let ran = health(&[&good.url(), &bad.url(), &good.url()]);
+    assert_eq!(ran.exit, 1);
+    assert_eq!(ran.result()["targets"], 3);
+}
+
+#[test]
+fn the_token_is_sent_as_bearer_and_is_never_repeated() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("token");
+    std::fs::write(&file, "t0psecret-token\n").unwrap();
+    // A server that hands the token back.
+    let server = Server::echo();
+    let ran = health(&[&server.url(), "--token-file", file.to_str().unwrap(), "-v"]);
+    assert!(server.heard().contains("authorization: Bearer t0psecret-token"));
+    let all = format!("{:?}{}", ran.lines, ran.stderr);
+    assert!(all.contains("***") && !all.contains("t0ps"), "also where a long text is cut: {all}");
+}
+
+#[test]
+fn a_redirect_never_carries_the_token_away() {
+    let thief = Server::echo();
+    let location = format!("Location: {}\r\n", thief.url());
+    let server = Server::always(response("307 Temporary Redirect", &location, b""));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("token");
+    std::fs::write(&file, "t0psecret-token").unwrap();
+    assert_eq!(health(&[&server.url(), "--token-file", file.to_str().unwrap()]).exit, 1);
+    assert_eq!(thief.heard(), "");
+}
+
+#[test]
+fn wrong_usage_is_2_and_a_wrong_environment_10() {
+    for words in [
+        vec!["tcp://h:1"],
+        vec!["nonsense"],
+        vec!["http://u:p@h/"],
+        vec!["http://h/", "--wait=soon"],
+        vec!["http://h/", "--wait=0s"],
+        vec!["http://h/", "--rise=0"],
+        vec!["http://h/", "--expect-version", ""],
+        vec!["http://h/", "--token-file", "/nonexistent"],
+        vec!["http://h/", "--instances", "no"],
+    ] {
+        let ran = health(&words);
+        assert_eq!(ran.exit, 2, "{words:?}");
+        assert!(ran.lines.is_empty() && !ran.stderr.is_empty(), "usage errors go to stderr alone");
+    }
+    assert_eq!(health(&["http://no-such-host.invalid/"]).exit, 10);
+    let empty = tempfile::tempdir().unwrap();
+    assert_eq!(health(&["-C", empty.path().to_str().unwrap()]).exit, 10);
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_at_once_with_130() {
+    let server = Server::dripping(b"", Duration::from_mins(1));
+    let program = assert_cmd::cargo::cargo_bin!("tg-health");
+    let child = std::process::Command::new(program)
+        .args([&server.url(), "--wait=1m"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    server.wait_for_a_request();
+    let begun = Instant::now();
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(begun.elapsed() < SLACK);
+    let last = String::from_utf8(output.stdout).unwrap().lines().last().unwrap().to_owned();
+    assert_eq!(serde_json::from_str::<Value>(&last).unwrap()["data"]["exit"], 130);
+}
