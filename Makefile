@@ -32,7 +32,7 @@ lint: ## format and lints, warnings denied
 	@scripts/tests/tools
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	shellcheck -x $(SHELL_FILES)
+	shellcheck -x -P SCRIPTDIR $(SHELL_FILES)
 	shfmt -i 2 -d $(SHELL_FILES)
 
 unit: ## unit and integration tests of the crates

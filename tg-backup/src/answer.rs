@@ -28,7 +28,12 @@ pub(crate) fn unsigned(bytes: i64) -> u64 {
 }
 
 /// Appends the finished change to the history and answers with the same facts.
-pub(crate) fn changed(ctx: &Context, action: &str, msg: impl Into<String>, data: Value) -> Result<Answer, Error> {
+pub(crate) fn changed(
+    ctx: &Context,
+    action: &str,
+    msg: impl Into<String>,
+    data: Value,
+) -> Result<Answer, Error> {
     let facts = data.as_object().cloned().unwrap_or_default();
     history::append(&ctx.state, &ctx.session.run, crate::TOOL, action, facts)?;
     Ok(Answer::yes(msg, data))

@@ -1,10 +1,9 @@
 //! The server beside the database: what is done to databases from outside, over a connection to
 //! another one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::Client;
-use serde::Serialize;
 use tg_core::Fault;
 use tg_core::database::{Target, ident, literal};
 
@@ -16,39 +15,12 @@ use crate::names::Kind;
 const DATABASE: &str = include_str!("sql/database.sql");
 const MARKED: &str = include_str!("sql/marked.sql");
 const OID: &str = "SELECT oid, datallowconn FROM pg_catalog.pg_database WHERE datname = $1";
-const SESSIONS: &str = "SELECT pid, coalesce(application_name, ''), coalesce(usename::text, ''), coalesce(backend_type, '') \
-    FROM pg_catalog.pg_stat_activity WHERE datname = $1 ORDER BY pid";
-const TERMINATE: &str = "SELECT pg_catalog.pg_terminate_backend($1)";
-/// Makers of rollback points whose tool was killed: the server goes on until the copy is complete.
-const MAKERS: &str = "SELECT pid FROM pg_catalog.pg_stat_activity WHERE application_name = $1 \
-    AND pid <> pg_catalog.pg_backend_pid() AND query LIKE 'CREATE DATABASE \"tg\\_%'";
 /// Where we connect for work on databases; the second may be closed to others while we are there.
 const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
 /// The oldest server with everything that we use: `DROP DATABASE … WITH (FORCE)`, `xid8`.
 const OLDEST: i32 = 130_000;
-/// How long a terminated backend may take to go.
-const LEAVE: Duration = Duration::from_secs(10);
-const POLL: Duration = Duration::from_millis(2);
-
-/// Another session in a database.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Session {
-    pub pid: i32,
-    pub application: String,
-    pub user: String,
-    pub kind: String,
-}
-
-impl Session {
-    /// For messages.
-    pub(crate) fn describe(&self) -> String {
-        let application = if self.application.is_empty() { &self.kind } else { &self.application };
-        format!("pid {} ({application}, user {})", self.pid, self.user)
-    }
-}
-
 pub(crate) struct Cluster {
-    client: Client,
+    pub client: Client,
 }
 
 impl Cluster {
@@ -92,7 +64,11 @@ impl Cluster {
     pub(crate) fn unmarked(&mut self, of: &str) -> Result<Vec<String>, Error> {
         let named = |name: &str| Kind::ALL.iter().any(|kind| kind.matches(name, of));
         let ours = self.ours(of)?;
-        Ok(ours.into_iter().filter(|(name, mark)| mark.is_none() && named(name)).map(|(name, _)| name).collect())
+        Ok(ours
+            .into_iter()
+            .filter(|(name, mark)| mark.is_none() && named(name))
+            .map(|(name, _)| name)
+            .collect())
     }
 
     fn ours(&mut self, of: &str) -> Result<Vec<(String, Option<Marked>)>, Error> {
@@ -108,63 +84,12 @@ impl Cluster {
         Ok(rows.iter().filter_map(read).collect())
     }
 
-    /// The sessions in a database, but for one of ours.
-    pub(crate) fn sessions(&mut self, database: &str, but: Option<i32>) -> Result<Vec<Session>, Error> {
-        let rows = self.client.query(SESSIONS, &[&database])?;
-        let read =
-            |r: &postgres::Row| Session { pid: r.get(0), application: r.get(1), user: r.get(2), kind: r.get(3) };
-        Ok(rows.iter().map(read).filter(|s| Some(s.pid) != but).collect())
+    /// The answer of a question with one number.
+    pub(crate) fn number(&mut self, sql: &str) -> Result<i64, Error> {
+        Ok(self.client.query_one(sql, &[])?.get(0))
     }
 
-    /// Ends the sessions in a database, but for one of ours, and waits until they are gone.
-    pub(crate) fn empty(&mut self, database: &str, but: Option<i32>) -> Result<(), Error> {
-        let begun = Instant::now();
-        loop {
-            let sessions = self.sessions(database, but)?;
-            if sessions.is_empty() {
-                return Ok(());
-            }
-            if begun.elapsed() > LEAVE {
-                return Err(Error::InUse { database: database.into(), sessions });
-            }
-            for session in &sessions {
-                self.client.query(TERMINATE, &[&session.pid])?;
-            }
-            std::thread::sleep(POLL);
-        }
-    }
-
-    /// Waits until the sessions of a database have left by themselves; the answer is who stayed.
-    pub(crate) fn await_empty(&mut self, database: &str, limit: Duration) -> Result<Vec<Session>, Error> {
-        let begun = Instant::now();
-        loop {
-            let mut sessions = self.sessions(database, None)?;
-            // CREATE and ALTER DATABASE send autovacuum away by themselves.
-            sessions.retain(|s| s.kind != "autovacuum worker");
-            if sessions.is_empty() || begun.elapsed() > limit {
-                return Ok(sessions);
-            }
-            std::thread::sleep(POLL * 25);
-        }
-    }
-
-    /// Ends what a killed tool left working in the server; only the lock's holder may.
-    pub(crate) fn end_makers(&mut self) -> Result<(), Error> {
-        let begun = Instant::now();
-        while begun.elapsed() < LEAVE {
-            let makers = self.client.query(MAKERS, &[&crate::TOOL])?;
-            if makers.is_empty() {
-                break;
-            }
-            for maker in &makers {
-                self.client.query(TERMINATE, &[&maker.get::<_, i32>(0)])?;
-            }
-            std::thread::sleep(POLL * 25);
-        }
-        Ok(())
-    }
-
-    /// Runs statements; several in one text are one transaction.
+    /// Runs statements; the server takes several in one text as one transaction.
     pub(crate) fn execute(&mut self, sql: &str) -> Result<(), postgres::Error> {
         self.client.batch_execute(sql)
     }
@@ -202,7 +127,7 @@ impl Cluster {
             } else {
                 String::new()
             };
-            self.execute(&format!("BEGIN; {open} {} COMMIT", comment(&half.name, Some(&half.mark.text()))))?;
+            self.execute(&format!("{open} {}", comment(&half.name, Some(&half.mark.text()))))?;
         }
         Ok(opened)
     }

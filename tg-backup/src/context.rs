@@ -64,7 +64,7 @@ impl<'a> Context<'a> {
         intent: Value,
         work: impl FnOnce() -> Result<(T, Value), Error>,
     ) -> Result<T, Error> {
-        self.session.check(msg)?;
+        self.session.check(&format!("about to {msg}"))?;
         self.session.emit.change(step, msg, intent, work)
     }
 }
@@ -86,7 +86,7 @@ pub(crate) fn store(project: &Project, cli: &Cli) -> Result<Store, Error> {
     Ok(Store::at(root))
 }
 
-/// Makes the directory of backups and names it without links, as a bind mount needs it.
+/// Makes the directory of backups.
 pub(crate) fn make_store(store: &Store) -> Result<(), Error> {
     Ok(atomic_file::make_dir(store.root())?)
 }

@@ -4,16 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tg_core::database::{ident, literal};
 
-/// Settings whose value is a list of quoted words, which must be handed over word by word:
-/// `GUC_LIST_QUOTE` in PostgreSQL's guc_tables.c.
-const LISTS: [&str; 6] = [
-    "local_preload_libraries",
-    "search_path",
-    "session_preload_libraries",
-    "shared_preload_libraries",
-    "temp_tablespaces",
-    "unix_socket_directories",
-];
+use crate::setting::Setting;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Database {
@@ -43,14 +34,6 @@ pub(crate) struct Database {
     pub grants: Option<Vec<Grant>>,
 }
 
-/// `ALTER DATABASE … SET`, or `ALTER ROLE … IN DATABASE … SET`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Setting {
-    pub role: Option<String>,
-    pub name: String,
-    pub value: String,
-}
-
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Grant {
     /// Nothing for PUBLIC.
@@ -71,14 +54,14 @@ impl Database {
             literal(&self.collate),
             literal(&self.ctype),
         );
-        let locale = self.locale.as_deref().unwrap_or_default();
+        let locale = literal(self.locale.as_deref().unwrap_or_default());
         match self.provider.as_deref() {
-            Some("i") => sql += &format!(" LOCALE_PROVIDER icu ICU_LOCALE {}", literal(locale)),
-            Some("b") => sql += &format!(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {}", literal(locale)),
+            Some("i") => sql = format!("{sql} LOCALE_PROVIDER icu ICU_LOCALE {locale}"),
+            Some("b") => sql = format!("{sql} LOCALE_PROVIDER builtin BUILTIN_LOCALE {locale}"),
             _ => {}
         }
         if let Some(rules) = &self.icu_rules {
-            sql += &format!(" ICU_RULES {}", literal(rules));
+            sql = format!("{sql} ICU_RULES {}", literal(rules));
         }
         sql
     }
@@ -90,14 +73,7 @@ impl Database {
             format!("ALTER DATABASE {database} OWNER TO {}", ident(&self.owner)),
             format!("ALTER DATABASE {database} CONNECTION LIMIT {}", self.connection_limit),
         ];
-        for setting in &self.settings {
-            let whose = match &setting.role {
-                Some(role) => format!("ROLE {} IN DATABASE {database}", ident(role)),
-                None => format!("DATABASE {database}"),
-            };
-            let value = value_of(setting);
-            statements.push(format!("ALTER {whose} SET {} TO {value}", ident_of_setting(&setting.name)));
-        }
+        statements.extend(self.settings.iter().map(|setting| setting.apply(&database)));
         if let Some(grants) = &self.grants {
             for role in ["PUBLIC", &ident(&self.owner)] {
                 statements.push(format!("REVOKE ALL ON DATABASE {database} FROM {role}"));
@@ -112,74 +88,15 @@ impl Database {
     }
 }
 
-/// An extension's setting has a dot that must stay outside the quotes.
-fn ident_of_setting(name: &str) -> String {
-    name.split('.').map(ident).collect::<Vec<_>>().join(".")
-}
-
-fn value_of(setting: &Setting) -> String {
-    if !LISTS.contains(&setting.name.to_ascii_lowercase().as_str()) {
-        return literal(&setting.value);
-    }
-    let words = words_of(&setting.value);
-    if words.is_empty() { "''".into() } else { words.iter().map(|w| literal(w)).collect::<Vec<_>>().join(", ") }
-}
-
-/// The words of a list setting without their quotes, as `SplitGUCList` reads them.
-fn words_of(list: &str) -> Vec<String> {
-    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
-    let mut chars = list.chars().peekable();
-    let mut any = false;
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                chars.next();
-                word.push('"');
-            }
-            '"' => (quoted, any) = (!quoted, true),
-            ',' if !quoted => {
-                words.push(std::mem::take(&mut word));
-                any = false;
-            }
-            c if !quoted && c.is_whitespace() => {}
-            c => {
-                word.push(c);
-                any = true;
-            }
-        }
-    }
-    if any {
-        words.push(word);
-    }
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn setting(name: &str, value: &str) -> Setting {
-        Setting { role: None, name: name.into(), value: value.into() }
-    }
-
-    #[test]
-    fn a_list_setting_is_handed_over_word_by_word() {
-        for (value, sql) in [
-            ("\"$user\", public", "'$user', 'public'"),
-            ("\"we \"\"ird\", x", "'we \"ird', 'x'"),
-            ("\"\"", "''"),
-            ("", "''"),
-        ] {
-            assert_eq!(value_of(&setting("search_path", value)), sql);
-        }
-        assert_eq!(value_of(&setting("work_mem", "8MB")), "'8MB'");
-    }
 
     #[test]
     fn odd_names_are_quoted_everywhere() {
         let database = Database {
             owner: "o\"x".into(),
-            settings: vec![Setting { role: Some("r r".into()), ..setting("a.b", "c'd") }],
+            settings: vec![Setting { role: Some("r r".into()), name: "a.b".into(), value: "c'd".into() }],
             grants: Some(vec![Grant { role: None, privilege: "CONNECT".into(), grantable: false }]),
             connection_limit: -1,
             ..Database::default()

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tg_core::{Exit, Fault};
 
 use crate::answer::size;
-use crate::cluster::Session;
+use crate::backends::Session;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -137,7 +137,10 @@ fn client_hint(problem: &str) -> Option<String> {
     let known = [
         ("No space left", "free disk space, then run the same command again"),
         ("lock timeout", "somebody holds a table; end that, or wait longer with --lock-wait"),
-        ("canceling statement due to lock", "somebody holds a table; end that, or wait longer with --lock-wait"),
+        (
+            "canceling statement due to lock",
+            "somebody holds a table; end that, or wait longer with --lock-wait",
+        ),
         ("permission denied", "connect as the owner of the database or as a superuser"),
         ("row-level security", "connect as a role with BYPASSRLS or as a superuser"),
     ];

@@ -9,8 +9,7 @@ use crate::error::Error;
 const TABLES: &str = include_str!("sql/tables.sql");
 const SEQUENCES: &str = "SELECT schemaname::text, sequencename::text, last_value FROM pg_catalog.pg_sequences \
     ORDER BY schemaname, sequencename";
-const EXTENSIONS: &str =
-    "SELECT extname::text, extversion FROM pg_catalog.pg_extension ORDER BY extname";
+const EXTENSIONS: &str = "SELECT extname::text, extversion FROM pg_catalog.pg_extension ORDER BY extname";
 const LARGE_OBJECTS: &str = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata";
 /// A role's own limits must not end a count; a policy must not hide rows from it, as in pg_dump.
 pub(crate) const UNLIMITED: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \

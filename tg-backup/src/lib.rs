@@ -3,6 +3,7 @@
 //! one is complete.
 
 mod answer;
+mod backends;
 mod baseline;
 mod cli;
 mod clock;
@@ -24,6 +25,7 @@ mod names;
 mod point;
 mod publish;
 mod restore;
+mod setting;
 mod sidecar;
 mod source;
 mod store;

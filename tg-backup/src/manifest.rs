@@ -108,7 +108,8 @@ pub(crate) mod tests {
     pub(crate) fn synthetic(root: &Path) -> (Manifest, PathBuf) {
         let directory = root.join("20261123T074500Z-x-abcdef");
         fs::create_dir_all(directory.join("data")).unwrap();
-        for (name, content) in [("toc.dat", "PGDMP…"), ("1.dat.zst", "one row\n"), ("2.dat.zst", "two row\n")] {
+        for (name, content) in [("toc.dat", "PGDMP…"), ("1.dat.zst", "one row\n"), ("2.dat.zst", "two row\n")]
+        {
             fs::write(directory.join("data").join(name), content).unwrap();
         }
         let files = digest::seal(&directory).unwrap();
@@ -123,7 +124,12 @@ pub(crate) mod tests {
             format: "directory".into(),
             compression: "zstd:1".into(),
             snapshot: "7:7:".into(),
-            tables: vec![Table { schema: "we ird".into(), name: "Tä\"ble".into(), rows: 2, ..Table::default() }],
+            tables: vec![Table {
+                schema: "we ird".into(),
+                name: "Tä\"ble".into(),
+                rows: 2,
+                ..Table::default()
+            }],
             sequences: vec![],
             extensions: vec![],
             large_objects: 0,

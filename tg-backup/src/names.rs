@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_backup_s_name_tells_when_what_and_which_run() {
-        let at = AT + Duration::from_secs(1_795_419_900);
+        let at = AT + Duration::from_mins(29_923_665);
         assert_eq!(backup_id(at, "we ird\"/..", "01K3ABCDEF"), "20261123T074500Z-we_ird____-abcdef");
         assert_eq!(Kind::Point.name(at, "terragnos"), "tg_point_20261123074500_terragnos");
     }

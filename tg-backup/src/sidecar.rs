@@ -48,11 +48,16 @@ impl<'a> Sidecar<'a> {
         let passfile = passfile(self.ctx)?;
         let job = self.job(program, arguments, passfile.path())?;
         let session = self.ctx.session;
-        session.emit.explain(&format!("running {} in a container of image {}", job.command.join(" "), job.image));
+        session.emit.explain(&format!(
+            "running {} in a container of image {}",
+            job.command.join(" "),
+            job.image
+        ));
         let mut errors = String::new();
         let ended = std::thread::scope(|scope| {
             let (running, ended) = mpsc::channel::<()>();
-            scope.spawn(|| guard(self.ctx, &job.name, ended));
+            let (ctx, name) = (self.ctx, &job.name);
+            scope.spawn(move || guard(ctx, name, &ended));
             let code = self.ctx.engine.run::<Error>(&job, None, |stream, line| {
                 if stream == Stream::Stderr {
                     session.emit.explain(line);
@@ -112,7 +117,7 @@ fn passfile(ctx: &Context) -> Result<NamedTempFile, CoreError> {
 
 /// Removes the sidecar of this name when it shall end before its time; the wait for it then ends.
 /// It asks over a connection of its own, since the engine façade serves one thread.
-fn guard(ctx: &Context, name: &str, ended: Receiver<()>) {
+fn guard(ctx: &Context, name: &str, ended: &Receiver<()>) {
     while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(TICK) {
         if ctx.session.check("").is_err() {
             // What can't be removed now is swept by the next run.

@@ -43,9 +43,8 @@ impl Store {
     /// Every backup, newest first.
     pub(crate) fn list(&self) -> Vec<Entry> {
         let directories = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let mut entries: Vec<Entry> = directories
-            .filter_map(|entry| self.entry(entry.file_name().to_str()?))
-            .collect();
+        let mut entries: Vec<Entry> =
+            directories.filter_map(|entry| self.entry(entry.file_name().to_str()?)).collect();
         // A name begins with the time.
         entries.sort_by(|a, b| b.id.cmp(&a.id));
         entries

@@ -29,7 +29,7 @@ pub(crate) fn public_target(project: &Project) -> Result<Target, CoreError> {
         .settings()
         .get(None, "health_url", |text| check_url(text).map(|()| text.to_owned()))?
         .unwrap_or_else(|| HEALTH_URL.to_owned());
-    Ok(Target::http(&url, None))
+    Ok(Target::url(&url))
 }
 
 /// The project's targets, looked up anew for each round: containers come and go.
@@ -81,15 +81,15 @@ impl Stack {
         let name = container.name.as_str();
         if ended(container) {
             let reason = format!("it has ended with exit {}", container.exit_code);
-            return self.watch.lived(container).then(|| Target::told(name, Some(name), &reason));
+            return self.watch.lived(container).then(|| Target::told(name, &reason));
         }
         if !container.running() {
             let reason = format!("its container is {}", container.state);
-            return Some(Target::told(name, Some(name), &reason));
+            return Some(Target::told(name, &reason));
         }
         match container.reach(self.port) {
-            Some((host, port)) => Some(Target::http(&self.url(&host, port), Some(name))),
-            None => Some(Target::told(name, Some(name), "its container has no address")),
+            Some((host, port)) => Some(Target::named(name, &self.url(&host, port))),
+            None => Some(Target::told(name, "its container has no address")),
         }
     }
 
@@ -120,7 +120,7 @@ impl Source for Stack {
             let found: Vec<_> = containers.iter().filter_map(|c| self.target(c)).collect();
             if found.is_empty() {
                 let reason = format!("no running container of service {service}");
-                targets.push(Target::told(service, None, &reason));
+                targets.push(Target::told(service, &reason));
             }
             targets.extend(found);
         }

@@ -15,31 +15,39 @@ pub(crate) enum Ask {
 /// One target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// What records call it: the URL, or the service that has no container.
+    /// What records call it, the same in every round: the URL, the container, or the service that
+    /// has none.
     pub(crate) name: String,
-    /// The container behind it, by name.
-    pub(crate) container: Option<String>,
     pub(crate) ask: Ask,
 }
 
 impl Target {
     /// A URL that has been checked.
-    pub(crate) fn http(url: &str, container: Option<&str>) -> Self {
-        Target { name: url.to_owned(), container: container.map(str::to_owned), ask: Ask::Http(url.into()) }
+    pub(crate) fn url(url: &str) -> Self {
+        Self::named(url, url)
+    }
+
+    /// A container that is asked at this URL.
+    pub(crate) fn named(name: &str, url: &str) -> Self {
+        Target { name: name.to_owned(), ask: Ask::Http(url.to_owned()) }
     }
 
     /// Something that can't be asked, and why.
-    pub(crate) fn told(name: &str, container: Option<&str>, reason: &str) -> Self {
-        Target {
-            name: name.to_owned(),
-            container: container.map(str::to_owned),
-            ask: Ask::Told(reason.into()),
+    pub(crate) fn told(name: &str, reason: &str) -> Self {
+        Target { name: name.to_owned(), ask: Ask::Told(reason.to_owned()) }
+    }
+
+    /// Where it is asked, when its name does not say so.
+    pub(crate) fn place(&self) -> Option<&str> {
+        match &self.ask {
+            Ask::Http(url) if *url != self.name => Some(url),
+            Ask::Http(_) | Ask::Told(_) => None,
         }
     }
 
     /// A URL of the command line.
     pub(crate) fn given(url: &str) -> Result<Self, Error> {
-        check_url(url).map(|()| Self::http(url, None)).map_err(|problem| Error::Usage {
+        check_url(url).map(|()| Self::url(url)).map_err(|problem| Error::Usage {
             problem: format!("bad URL {url}: {problem}"),
             hint: "write it as http://host:port/path".into(),
         })

@@ -46,7 +46,7 @@ impl Verdict {
             "version": self.version, "latency_ms": self.latency_ms,
         });
         let more = [
-            ("container", target.container.as_ref().map(|c| json!(c))),
+            ("url", target.place().map(|url| json!(url))),
             ("reason", self.reason.as_ref().map(|r| json!(r))),
             ("hint", self.hint.as_ref().map(|h| json!(h))),
             ("failing", (!self.failing.is_empty()).then(|| json!(self.failing))),
@@ -59,9 +59,9 @@ impl Verdict {
 
     /// For people.
     pub(crate) fn sentence(&self, target: &Target) -> String {
-        let name = match &target.container {
-            Some(container) if *container != target.name => format!("{} ({container})", target.name),
-            _ => target.name.clone(),
+        let name = match target.place() {
+            Some(place) => format!("{} at {place}", target.name),
+            None => target.name.clone(),
         };
         let mut facts = Vec::new();
         if self.ready {

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use postgres::error::SqlState;
 use serde_json::{Value, json};
 use tg_core::event::StepState;
 use tg_core::{Error as CoreError, Session};
@@ -80,12 +81,12 @@ fn execute(
     let warnings = database.notices.take();
     if let Err(error) = &answer {
         let problem = tg_core::database::describe(error);
-        if database.client.is_closed() {
+        if database.client.is_closed() || ends_the_session(error) {
             return Err(Error::Lost { problem, summary: summary.data() });
         }
         // Cancelled by our own statement_timeout: the backstop of the deadline.
         if session.deadline.passed() {
-            let cause = session.deadline.error(&format!("{} {}", action.name(), table.label()));
+            let cause = session.deadline.error(&format!("{} {}", action.doing(), table.label()));
             return Err(Error::Stopped { cause, summary: summary.data() });
         }
     }
@@ -95,6 +96,12 @@ fn execute(
     // Asking for the size of a locked table would wait for that lock.
     let size = if outcome == Outcome::Done { size(database, table) } else { None };
     Ok(After { outcome, dead: after.map(|(_, dead)| dead), size, duration_ms })
+}
+
+/// Whether the server says goodbye; the client learns of the closed connection only later.
+fn ends_the_session(error: &postgres::Error) -> bool {
+    let farewells = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN];
+    error.code().is_some_and(|code| farewells.contains(code))
 }
 
 /// How often the table was maintained, and its dead tuples; `None` where they come too late.

@@ -21,6 +21,14 @@ impl Action {
         }
     }
 
+    /// For a sentence.
+    pub(crate) fn doing(self) -> &'static str {
+        match self {
+            Action::Vacuum => "vacuuming",
+            Action::Analyze => "analysing",
+        }
+    }
+
     /// A parent of partitions has no rows to vacuum, but statistics that autovacuum never refreshes.
     pub(crate) fn of(table: &Table, analyze_only: bool) -> Self {
         if analyze_only || table.parent { Action::Analyze } else { Action::Vacuum }

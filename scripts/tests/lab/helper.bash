@@ -1,0 +1,82 @@
+# Shared by the tests on real parts. Each test begins with the lab at 1.4.0 with its first data.
+
+# Where the lines that tools really printed are kept for the contract test.
+lines_dir() { echo "$TG_LAB_DIR/lines"; }
+
+setup_file() {
+  eval "$("$BATS_TEST_DIRNAME/../../lab/env")"
+}
+
+setup() {
+  SCRIPTS=$BATS_TEST_DIRNAME/../..
+  LAB=$SCRIPTS/lab
+  STATE=$TG_LAB_STACK/.tg
+  export TG_FORMAT=json
+  unset TG_RUN_ID
+  cd "$TG_LAB_STACK/.."
+  "$LAB/reset" 2>/dev/null
+  cd "$TG_LAB_STACK"
+  STARTED=$(started_at)
+  LINES=$(lines_dir)/$(basename "$BATS_TEST_FILENAME" .bats)-$BATS_TEST_NUMBER
+  mkdir -p "$LINES"
+}
+
+# The journals tell the same as stdout; a killed tool's has no end and is left out by its test.
+teardown() {
+  [[ -n ${KILLED:-} || ! -d $STATE/runs ]] || cp -r "$STATE/runs" "$LINES/journals"
+}
+
+# Runs a command; its stdout is kept for the contract test and in $output, its code in $status.
+# Usage: gives CODE COMMAND...
+gives() {
+  local want=$1
+  shift
+  run --separate-stderr "$@"
+  printf '%s\n' "$output" | sed '/^$/d' >"$LINES/$((++CALLS)).jsonl"
+  [[ -s $LINES/$CALLS.jsonl ]] || rm "$LINES/$CALLS.jsonl"
+  printf '%s\n' "$stderr" >>"$LINES/stderr"
+  if [[ $status -ne $want ]]; then
+    echo "exit $status instead of $want: $*"
+    echo "$stderr" | tail -n 20
+    echo "$output" | tail -n 5
+    return 1
+  fi
+}
+
+result() { jq -rs "map(select(.type == \"result\"))[-1].$1" <<<"$output"; }
+
+hint_given() { [[ $stderr == *"hint: "* ]] || { echo "no hint: $stderr"; return 1; }; }
+
+# Nobody may stop or recreate these, whatever happens to the application.
+started_at() { docker inspect -f '{{.Name}} {{.State.StartedAt}}' tg-lab-db-1 tg-lab-lb-1; }
+
+infrastructure_untouched() { same "$STARTED" "$(started_at)"; }
+
+same() { # EXPECTED FOUND
+  [[ $1 == "$2" ]] || {
+    diff <(echo "$1") <(echo "$2") || :
+    return 1
+  }
+}
+
+serves() { # VERSION
+  tg-health --wait=30s --expect-version "$1" >/dev/null
+  same "$1" "$(sed -n 's/^TERRAGNOS_VERSION=//p' .env)"
+}
+
+nothing_to_do() {
+  local plan
+  plan=$(docker compose up -d --dry-run 2>&1)
+  if grep -E 'Recreate|Creat|Start|Stop|Remov|Pull' <<<"$plan"; then return 1; fi
+}
+
+# Times at which migrations ran differ between two runs; nothing else may.
+contents() { "$LAB/fingerprint" "$@" | sed -E 's/^(public\.schema_migrations +[0-9]+).*/\1/'; }
+
+leaves_no_helper_behind() {
+  local left
+  left=$(docker ps -aq --filter label=tg.run)
+  [[ -z $left ]] || { docker ps -a --filter label=tg.run; return 1; }
+}
+
+history_of() { jq -r "select(.tool == \"$1\") | .$2" "$STATE/history.jsonl"; }

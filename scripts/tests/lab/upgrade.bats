@@ -1,0 +1,119 @@
+#!/usr/bin/env bats
+# The guide's upgrade and rollback, on real parts.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+@test "an upgrade and its rollback leave database and balancer alone and the data as it was" {
+  before=$(contents)
+  gives 0 "$SCRIPTS/upgrade" 1.5.0
+  serves 1.5.0
+  infrastructure_untouched
+  nothing_to_do
+  [[ $(grep -v -e schema -e features <<<"$before") == "$(contents | grep -v -e schema -e features)" ]]
+  [[ $(contents | awk '$1 == "public.features" { print $2 }') -eq 200000 ]]
+  same succeeded "$(history_of upgrade outcome)"
+  [[ $(result data.downtime_ms) -gt 0 ]]
+
+  gives 0 "$SCRIPTS/rollback"
+  serves 1.4.0
+  infrastructure_untouched
+  nothing_to_do
+  same "$before" "$(contents)"
+  leaves_no_helper_behind
+}
+
+@test "a patch without a migration goes forth and back and the database is not even restored" {
+  gives 0 "$SCRIPTS/upgrade" 1.4.1
+  serves 1.4.1
+  "$LAB/psql" -qc "insert into jobs(id, payload) values (gen_random_uuid(), '{}')" >/dev/null
+  gives 0 "$SCRIPTS/rollback"
+  serves 1.4.0
+  [[ -z $(history_of tg-backup 'action | select(. == "restore")') ]]
+}
+
+@test "what a migration or a release breaks is undone: 1.6.0, 1.5.1 and 1.5.2" {
+  before=$(contents)
+  for release in 1.6.0 1.5.1 1.5.2; do
+    gives 4 "$SCRIPTS/upgrade" --wait 20s "$release"
+    serves 1.4.0
+    infrastructure_untouched
+    nothing_to_do
+    same "$before" "$(contents)"
+    same "undone $release" "$(history_of upgrade '| .outcome + " " + .to' | tail -n 1)"
+  done
+  leaves_no_helper_behind
+}
+
+@test "rows written after an upgrade are named, and lost only when that is accepted" {
+  gives 0 "$SCRIPTS/upgrade" 1.5.0
+  id=$(cat /proc/sys/kernel/random/uuid)
+  curl -fsS -X POST -H 'content-type: application/json' -d "{\"client_id\":\"$id\",\"name\":\"n\",\"lon\":1,\"lat\":2}" "$TG_LAB_URL/v1/features" >/dev/null
+  gives 6 "$SCRIPTS/rollback"
+  serves 1.5.0
+  jq -e 'select(.type == "record" and .tool == "tg-backup" and .data.table == "features")' <<<"$output" >/dev/null
+  gives 0 "$SCRIPTS/rollback" --accept-data-loss
+  serves 1.4.0
+  same 0 "$("$LAB/psql" -Atc "select count(*) from features where client_id = '$id'")"
+}
+
+@test "no acknowledged write is lost by an upgrade under load, nor by one that fails" {
+  for release in 1.6.0 1.5.0; do
+    "$LAB/run-load" --rate 40 --duration 60s --acked "$BATS_TEST_TMPDIR/acked" >"$BATS_TEST_TMPDIR/load" 2>/dev/null &
+    load=$!
+    sleep 2
+    if [[ $release == 1.6.0 ]]; then gives 4 "$SCRIPTS/upgrade" "$release"; else gives 0 "$SCRIPTS/upgrade" "$release"; fi
+    sleep 1
+    kill -INT "$load"
+    wait "$load" || :
+    [[ $(wc -l <"$BATS_TEST_TMPDIR/acked") -gt 20 ]]
+    "$LAB/run-load" verify "$BATS_TEST_TMPDIR/acked"
+  done
+}
+
+@test "a rollback finds the very image again though its tag has moved and the registry is down" {
+  image=$(docker inspect -f '{{.Image}}' tg-lab-api-1)
+  gives 0 "$SCRIPTS/upgrade" 1.4.1
+  docker tag "$TG_LAB_REGISTRY/terragnos-core:1.4.1" "$TG_LAB_REGISTRY/terragnos-core:1.4.0"
+  docker stop "$TG_LAB_REGISTRY_CONTAINER" >/dev/null
+  gives 0 "$SCRIPTS/rollback"
+  docker start "$TG_LAB_REGISTRY_CONTAINER" >/dev/null
+  same "$image" "$(docker inspect -f '{{.Image}}' tg-lab-api-1)"
+  same "$image" "$(docker inspect -f '{{.Image}}' tg-lab-worker-1)"
+  nothing_to_do
+}
+
+@test "only the release changes in .env, and a literal in the compose file is edited as well" {
+  cp .env "$BATS_TEST_TMPDIR/env"
+  gives 0 tg-swap pull --to 1.4.1
+  gives 0 tg-swap start --to 1.4.1
+  same 'TERRAGNOS_VERSION=1.4.1' "$(diff "$BATS_TEST_TMPDIR/env" .env | sed -n 's/^> //p')"
+  gives 0 tg-swap rollback
+  cmp "$BATS_TEST_TMPDIR/env" .env
+  sed -i 's/:${TERRAGNOS_VERSION:-1.4.0}"/:1.4.0"/' compose.yaml
+  cp compose.yaml "$BATS_TEST_TMPDIR/compose"
+  gives 0 tg-swap start --to 1.4.1
+  same 1 "$(diff "$BATS_TEST_TMPDIR/compose" compose.yaml | grep -c '^>')"
+  nothing_to_do
+  gives 0 tg-swap rollback
+  cmp "$BATS_TEST_TMPDIR/compose" compose.yaml
+}
+
+@test "the manual way refuses a container of another release" {
+  gives 0 tg-swap pull --to 1.5.0
+  gives 6 tg-migrate --exec --to 1.5.0
+  hint_given
+  gives 0 tg-migrate --exec
+  gives 0 tg-migrate --to 1.5.0
+  same true "$(result data.schema_changed)"
+  gives 0 tg-migrate --to 1.5.0
+  same false "$(result data.changed)"
+}
+
+@test "vacuum and its report work on the lab" {
+  "$LAB/psql" -qc "update features set name = name where id <= 5000" >/dev/null
+  gives 0 tg-vacuum
+  gives 0 tg-vacuum --analyze-only
+  gives 0 tg-vacuum report --min-dead 0
+  jq -e 'select(.type == "record" and .data.table == "features")' <<<"$output" >/dev/null
+}

@@ -1,0 +1,45 @@
+//! Drops the databases that restores replaced: from here on there is no undo.
+
+use serde_json::json;
+use tg_core::{Answer, Session};
+
+use crate::answer::{changed, size, unsigned};
+use crate::cli::{Cli, KeptOptions};
+use crate::context::Context;
+use crate::error::Error;
+use crate::restore::recover;
+use crate::undo::kept;
+
+pub(crate) fn run(session: &Session, cli: &Cli, options: &KeptOptions) -> Result<Answer, Error> {
+    let ctx = Context::open(session, cli, "commit", "dropping what restores replaced of")?;
+    let lock = if ctx.dry_run { None } else { Some(ctx.begin()?) };
+    let mut cluster = ctx.cluster()?;
+    if lock.is_some() {
+        recover(&ctx, &mut cluster)?;
+    }
+    let old = kept(&mut cluster, &ctx, options)?;
+    let bytes: i64 = old.iter().map(|m| m.bytes).sum();
+    for database in &old {
+        let data = json!({
+            "kind": "kept", "id": database.name, "bytes": database.bytes, "created": database.mark.created,
+            "run": database.mark.run,
+        });
+        ctx.session.emit.record(&format!("{} ({})", database.name, size(unsigned(database.bytes))), data)?;
+    }
+    if ctx.dry_run || old.is_empty() {
+        let msg = format!("{} replaced databases are kept", old.len());
+        return Ok(Answer::yes(
+            msg,
+            json!({"changed": false, "dry_run": ctx.dry_run, "databases": old.len(), "bytes": bytes}),
+        ));
+    }
+    for database in &old {
+        let intent = json!({"database": database.name, "oid": database.oid});
+        ctx.change("drop", &format!("drop {}", database.name), intent, || {
+            cluster.drop_database(&database.name)?;
+            Ok(((), json!({"bytes": database.bytes})))
+        })?;
+    }
+    let msg = format!("{} replaced databases dropped, {} freed", old.len(), size(unsigned(bytes)));
+    changed(&ctx, "commit", msg, json!({"changed": true, "databases": old.len(), "bytes": bytes}))
+}

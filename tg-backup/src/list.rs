@@ -1,0 +1,154 @@
+//! Shows backups, rollback points and kept databases.
+
+use serde_json::{Value, json};
+use tg_core::database::Target;
+use tg_core::engine::Engine;
+use tg_core::project::Project;
+use tg_core::{Answer, Session};
+
+use crate::answer::size;
+use crate::cli::{Cli, ListOptions};
+use crate::cluster::Cluster;
+use crate::context::store;
+use crate::error::Error;
+use crate::manifest::MANIFEST;
+use crate::mark::Marked;
+use crate::names::Kind;
+use crate::store::Entry;
+use crate::{clock, point};
+
+pub(crate) fn run(session: &Session, cli: &Cli, options: &ListOptions) -> Result<Answer, Error> {
+    let project = Project::load(session)?;
+    let store = store(&project, cli)?;
+    let start = json!({"version": crate::VERSION, "command": "list", "project": project.name, "backup_dir": store.root(), "check": options.check});
+    session.emit.start(&format!("backups in {}", store.root().display()), start)?;
+    let mut rows = Vec::new();
+    for entry in store.list() {
+        session.check("checking backups")?;
+        rows.push(backup(&entry, options.check));
+    }
+    match in_server(session, cli, &project) {
+        Ok(marked) => rows.extend(marked.iter().map(database)),
+        Err(error) => {
+            let msg = format!("rollback points are not shown: {error}");
+            session.emit.warning("no-points", &msg, json!({}))?;
+        }
+    }
+    // Stable, so that two of one second stay in the order of their names.
+    rows.sort_by(|a, b| b["created"].as_str().cmp(&a["created"].as_str()));
+    for row in &rows {
+        session.emit.record(&sentence(row), row.clone())?;
+    }
+    let count = |kind: &str| rows.iter().filter(|r| r["kind"] == kind).count();
+    let damaged = rows.iter().filter(|r| r["intact"] == false).count();
+    let data = json!({"changed": false, "backups": count("backup"), "points": count("point"), "kept": count("kept"), "damaged": damaged});
+    let msg = format!("{} backups, {} rollback points", count("backup"), count("point"));
+    Ok(match damaged {
+        0 => Answer::yes(msg, data),
+        n if options.check => Answer::no(format!("{msg}; {n} damaged"), data),
+        n => Answer::yes(format!("{msg}; {n} damaged"), data),
+    })
+}
+
+fn in_server(session: &Session, cli: &Cli, project: &Project) -> Result<Vec<Marked>, Error> {
+    let target = Target::find(session, project, &Engine::connect()?, &cli.database)?;
+    let mut marked = Cluster::open(&target)?.marked(&target.name)?;
+    marked.retain(|m| m.mark.tg != Kind::New);
+    Ok(marked)
+}
+
+fn backup(entry: &Entry, check: bool) -> Value {
+    let manifest = match &entry.manifest {
+        Ok(manifest) => manifest,
+        Err(problem) => {
+            // Its name tells the time even where its manifest can't be believed.
+            return json!({"kind": "backup", "id": entry.id, "created": named_time(&entry.id), "path": entry.path, "intact": false, "file": MANIFEST, "problem": problem});
+        }
+    };
+    let damage = check.then(|| manifest.damage(&entry.path)).flatten();
+    let mut row = json!({
+        "kind": "backup", "id": entry.id, "created": manifest.created, "age_s": clock::age_s(&manifest.created),
+        "bytes": manifest.bytes(), "rows": manifest.rows(), "run": manifest.run,
+        "database": manifest.database.name, "server_version": manifest.database.server_version,
+        "path": entry.path, "is_backup": true, "checked": check, "intact": damage.is_none(),
+    });
+    if let (Some((file, problem)), Some(map)) = (damage, row.as_object_mut()) {
+        map.insert("file".into(), json!(file));
+        map.insert("problem".into(), json!(problem));
+    }
+    row
+}
+
+fn database(marked: &Marked) -> Value {
+    if marked.mark.tg == Kind::Point {
+        return point::record(marked);
+    }
+    json!({
+        "kind": "kept", "id": marked.name, "created": marked.mark.created,
+        "age_s": clock::age_s(&marked.mark.created), "bytes": marked.bytes, "run": marked.mark.run,
+        "database": marked.mark.of, "is_backup": false, "replaced_by": marked.mark.source,
+    })
+}
+
+/// `2026-11-23T07:45:00Z` of `20261123T074500Z-…`.
+fn named_time(id: &str) -> Option<String> {
+    let at = |range: std::ops::Range<usize>| id.get(range);
+    let (date, time) = (at(0..8)?, at(9..15)?);
+    let all = date.bytes().chain(time.bytes()).all(|b| b.is_ascii_digit());
+    all.then(|| {
+        format!(
+            "{}-{}-{}T{}:{}:{}Z",
+            &date[..4],
+            &date[4..6],
+            &date[6..],
+            &time[..2],
+            &time[2..4],
+            &time[4..]
+        )
+    })
+}
+
+fn sentence(row: &Value) -> String {
+    let text = |key: &str| row[key].as_str().unwrap_or_default();
+    let mut parts = vec![text("kind").to_owned(), text("id").to_owned()];
+    if let Some(bytes) = row["bytes"].as_u64() {
+        parts.push(size(bytes));
+    }
+    if let Some(rows) = row["rows"].as_i64() {
+        parts.push(format!("{rows} rows"));
+    }
+    if row["intact"] == false {
+        parts.push(format!("DAMAGED: {}: {}", text("file"), text("problem")));
+    }
+    if text("kind") == "point" {
+        parts.push(format!("({})", text("note")));
+    }
+    parts.join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::tests::synthetic;
+    use crate::store::Store;
+
+    #[test]
+    fn a_backup_with_a_bad_manifest_is_shown_as_damaged_and_keeps_its_time() {
+        let root = tempfile::tempdir().unwrap();
+        let (_, directory) = synthetic(root.path());
+        std::fs::write(directory.join(MANIFEST), "{}").unwrap();
+        let row = backup(&Store::at(root.path().to_owned()).list()[0], false);
+        assert_eq!((&row["intact"], &row["created"]), (&json!(false), &json!("2026-11-23T07:45:00Z")));
+    }
+
+    #[test]
+    fn damage_behind_a_good_manifest_is_seen_when_asked_for() {
+        let root = tempfile::tempdir().unwrap();
+        let (_, directory) = synthetic(root.path());
+        std::fs::write(directory.join("data/1.dat.zst"), "one rOw\n").unwrap();
+        let entry = &Store::at(root.path().to_owned()).list()[0];
+        assert_eq!(backup(entry, false)["intact"], true);
+        let checked = backup(entry, true);
+        assert_eq!((&checked["intact"], &checked["file"]), (&json!(false), &json!("data/1.dat.zst")));
+    }
+}

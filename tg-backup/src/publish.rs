@@ -1,0 +1,104 @@
+//! What turns a finished dump into a backup: hashes, the way to recover without us, the manifest
+//! last, and the name.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+use serde_json::json;
+use tg_core::atomic_file;
+
+use crate::context::Context;
+use crate::database::Database;
+use crate::digest::{self, FileEntry};
+use crate::dump::Dumped;
+use crate::error::Error;
+use crate::manifest::{self, Image, Manifest};
+use crate::store::Partial;
+
+/// For `sha256sum -c`.
+const SUMS: &str = "SHA256SUMS";
+const RECOVERY: &str = "RECOVERY.md";
+const RECOVERY_TEXT: &str = include_str!("recovery.md");
+/// The name in the commands of the recovery text: the live one may still be there.
+const RECOVERED: &str = "recovered";
+
+/// What is known of the backup by now.
+pub(crate) struct Facts<'a> {
+    pub id: &'a str,
+    pub database: Database,
+    pub dumped: Dumped,
+    pub begun: Instant,
+}
+
+pub(crate) fn run(ctx: &Context, partial: Partial, facts: Facts) -> Result<(Manifest, PathBuf), Error> {
+    let intent = json!({"id": facts.id});
+    ctx.change("publish", &format!("hash and publish {}", facts.id), intent, || {
+        let created = crate::clock::rfc3339(SystemTime::now());
+        let text = recovery(&facts, &created);
+        atomic_file::write(&partial.path.join(RECOVERY), text.as_bytes())?;
+        let mut files = digest::seal(&partial.path)?;
+        files.push(sums(&partial.path, &files)?);
+        let manifest = manifest(ctx, facts, created, files)?;
+        manifest.write(&partial.path)?;
+        let path = partial.publish()?;
+        let data = json!({"id": manifest.id, "bytes": manifest.bytes(), "files": manifest.files.len()});
+        Ok(((manifest, path), data))
+    })
+}
+
+fn sums(directory: &Path, files: &[FileEntry]) -> Result<FileEntry, Error> {
+    let mut text = String::new();
+    for file in files {
+        let _ = writeln!(text, "{}  {}", file.sha256, file.path);
+    }
+    atomic_file::write(&directory.join(SUMS), text.as_bytes())?;
+    let sha256 =
+        digest::of(&mut text.as_bytes()).map_err(|e| tg_core::Error::file(directory.join(SUMS), &e))?;
+    Ok(FileEntry { path: SUMS.into(), bytes: text.len() as u64, sha256 })
+}
+
+fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>) -> Result<Manifest, Error> {
+    let (container, held) = (ctx.container()?, facts.dumped.facts);
+    Ok(Manifest {
+        v: manifest::VERSION,
+        id: facts.id.into(),
+        run: ctx.session.run.clone(),
+        created,
+        tool_version: crate::VERSION.into(),
+        database: facts.database,
+        image: Image { id: container.image_id.clone(), reference: container.image.clone() },
+        format: "directory".into(),
+        compression: facts.dumped.compression.into(),
+        snapshot: facts.dumped.snapshot,
+        tables: held.tables,
+        sequences: held.sequences,
+        extensions: held.extensions,
+        large_objects: held.large_objects,
+        files,
+        duration_ms: u64::try_from(facts.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+/// Plain commands, so that nobody needs these tools to come back.
+fn recovery(facts: &Facts, created: &str) -> String {
+    let database = &facts.database;
+    let mut counts = String::new();
+    for table in &facts.dumped.facts.tables {
+        let _ = writeln!(counts, "    {:>12}  {}", table.rows, table.plain());
+    }
+    let dress: String =
+        database.dress(RECOVERED).iter().fold(String::new(), |text, s| text + "    " + s + ";\n");
+    let create = format!("{};", database.create(RECOVERED));
+    [
+        ("{id}", facts.id),
+        ("{database}", &database.name),
+        ("{created}", created),
+        ("{version}", &database.server_version),
+        ("{create}", &create),
+        ("{dress}", &dress),
+        ("{counts}", &counts),
+    ]
+    .iter()
+    .fold(RECOVERY_TEXT.to_owned(), |text, (place, value)| text.replace(place, value))
+}

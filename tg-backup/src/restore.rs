@@ -1,0 +1,179 @@
+//! Brings a backup or a rollback point back.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tg_core::{Answer, Session, journal};
+
+use crate::answer::changed;
+use crate::baseline::Baseline;
+use crate::cli::{Cli, RestoreOptions};
+use crate::cluster::Cluster;
+use crate::context::Context;
+use crate::error::Error;
+use crate::fresh;
+use crate::loss::{self, Watch};
+use crate::mark::Marked;
+use crate::names::Kind;
+use crate::source::{Source, Wanted};
+use crate::swap::{self, Swap, Swapped};
+
+pub(crate) fn run(session: &Session, cli: &Cli, options: &RestoreOptions) -> Result<Answer, Error> {
+    let begun = Instant::now();
+    let ctx = Context::open(session, cli, "restore", "restoring")?;
+    let wanted = Wanted::from(options);
+    if ctx.dry_run {
+        return plan(&ctx, options, &wanted);
+    }
+    let _lock = ctx.begin()?;
+    let mut cluster = ctx.cluster()?;
+    recover(&ctx, &mut cluster)?;
+    if let Some(source) = already(&ctx, &mut cluster, &wanted)? {
+        let msg = format!("{source} was restored already");
+        return Ok(Answer::yes(msg, json!({"changed": false, "id": source})));
+    }
+    let source = Source::find(&ctx, &mut cluster, &wanted)?;
+    check(&ctx, &source)?;
+    let (mut watch, _) = look(&ctx, &mut cluster, options, &source)?;
+    let new = prepare(&ctx, &mut cluster, &source)?;
+    let restored = last_look(&ctx, watch.as_mut(), options).and_then(|lost| {
+        let swap = Swap {
+            new: &new,
+            action: "restore",
+            source: source.id(),
+            source_run: Some(source.run()),
+            accepted: options.accept_data_loss,
+        };
+        Ok((swap.perform(&ctx, &mut cluster, watch)?, lost))
+    });
+    let (swapped, lost) = restored.inspect_err(|_| discard(&ctx, &new))?;
+    let msg = format!("{} was restored; connections were closed for {} ms", source.id(), swapped.closed_ms);
+    changed(&ctx, "restore", msg, summary(&source, &new, &swapped, lost, begun))
+}
+
+/// The same questions without an answer's consequences.
+fn plan(ctx: &Context, options: &RestoreOptions, wanted: &Wanted) -> Result<Answer, Error> {
+    let mut cluster = ctx.cluster()?;
+    let source = Source::find(ctx, &mut cluster, wanted)?;
+    check(ctx, &source)?;
+    let (_, lost) = look(ctx, &mut cluster, options, &source)?;
+    let data = json!({"changed": false, "dry_run": true, "id": source.id(), "rows_lost": lost});
+    Ok(Answer::yes(format!("dry run: {} would be restored", source.id()), data))
+}
+
+/// Takes back what a killed run left: a closed database, and fresh ones that are no longer wanted.
+pub(crate) fn recover(ctx: &Context, cluster: &mut Cluster) -> Result<(), Error> {
+    let live = &ctx.target.name;
+    if cluster.reopen(live)? {
+        let msg = format!("{live} was left closed by a killed swap and takes connections again");
+        ctx.session.emit.warning("reopened", &msg, json!({"database": live}))?;
+    }
+    let fresh = cluster.marked(live)?.into_iter().filter(|m| m.mark.tg == Kind::New).map(|m| m.name);
+    let half = cluster.unmarked(live)?.into_iter().filter(|name| Kind::New.matches(name, live));
+    for name in fresh.chain(half).collect::<Vec<_>>() {
+        ctx.session.emit.explain(&format!("dropping {name}, which a killed run left"));
+        cluster.drop_database(&name)?;
+    }
+    Ok(())
+}
+
+/// Whether what is wanted is live already: the replaced database says by what it was replaced, and
+/// after a commit the journal of the run does.
+fn already(ctx: &Context, cluster: &mut Cluster, wanted: &Wanted) -> Result<Option<String>, Error> {
+    let live = &ctx.target.name;
+    let Some((oid, _)) = cluster.find(live)? else { return Ok(None) };
+    let run = &ctx.session.run;
+    for kept in cluster.marked(live)? {
+        let mark = kept.mark;
+        let (source, of) = (mark.source.unwrap_or_default(), mark.source_run.unwrap_or_default());
+        let by_restore = mark.replaced_by == Some(oid) && mark.action.as_deref() == Some("restore");
+        // A point can come back once; a backup may be wanted again by another run.
+        let consumed = Kind::Point.matches(&source, live) && !matches!(wanted, Wanted::Latest);
+        let once = mark.run == *run || consumed;
+        if by_restore && once && wanted.matches(&source, &of) {
+            return Ok(Some(source));
+        }
+    }
+    let steps = if ctx.session.joined { journal::steps(&ctx.state, run) } else { Vec::new() };
+    let intent = journal::find(&steps, swap::STEP, "started", true);
+    let text = |intent: &Value, key: &str| intent[key].as_str().unwrap_or_default().to_owned();
+    Ok(intent
+        .filter(|i| i["new_oid"] == oid && i["action"] == "restore")
+        .filter(|i| wanted.matches(&text(i, "source"), &text(i, "source_run")))
+        .map(|i| text(i, "source")))
+}
+
+/// A backup must be what it was; a point is the server's own data.
+fn check(ctx: &Context, source: &Source) -> Result<(), Error> {
+    match source {
+        Source::Point(_) => Ok(()),
+        Source::Backup(entry, manifest) => {
+            if manifest.database.name != ctx.target.name {
+                let msg = format!("{} is a backup of {}", entry.id, manifest.database.name);
+                ctx.session.emit.warning(
+                    "other-database",
+                    &msg,
+                    json!({"database": manifest.database.name}),
+                )?;
+            }
+            fresh::check(ctx, entry, manifest)
+        }
+    }
+}
+
+/// What would be lost, before any work is done for it; nothing where there is no live database.
+fn look(
+    ctx: &Context,
+    cluster: &mut Cluster,
+    options: &RestoreOptions,
+    source: &Source,
+) -> Result<(Option<Watch>, i64), Error> {
+    let live = match cluster.database(&ctx.target.name) {
+        Err(Error::NoDatabase(_)) => return Ok((None, 0)),
+        live => live?,
+    };
+    let opened = Watch::open(ctx, |next| Baseline::find(ctx, options.since_xid, source, &live, next));
+    let mut watch = match opened {
+        Err(Error::TooLongAgo(_)) if options.accept_data_loss => return Ok((None, 0)),
+        opened => opened?,
+    };
+    let lost = loss::judge(ctx, &watch.look()?, options.accept_data_loss)?;
+    Ok((Some(watch), lost))
+}
+
+/// The restore itself may have taken long: looks once more before anything is closed.
+fn last_look(ctx: &Context, watch: Option<&mut Watch>, options: &RestoreOptions) -> Result<i64, Error> {
+    let Some(watch) = watch else { return Ok(0) };
+    let lost = watch.look()?;
+    if options.accept_data_loss {
+        return Ok(lost.iter().map(|l| l.rows).sum());
+    }
+    loss::judge(ctx, &lost, false)
+}
+
+fn prepare(ctx: &Context, cluster: &mut Cluster, source: &Source) -> Result<Marked, Error> {
+    match source {
+        Source::Point(point) => Ok(point.clone()),
+        Source::Backup(entry, manifest) => fresh::build(ctx, cluster, entry, manifest),
+    }
+}
+
+/// A fresh database that is not wanted after all; a point stays.
+fn discard(ctx: &Context, new: &Marked) {
+    if new.mark.tg == Kind::New {
+        // What can't be dropped now carries our mark, and the next run drops it.
+        let _ = ctx.cluster().and_then(|mut cluster| cluster.drop_database(&new.name));
+    }
+}
+
+fn summary(source: &Source, new: &Marked, swapped: &Swapped, lost: i64, begun: Instant) -> Value {
+    let (kind, rows) = match source {
+        Source::Point(_) => ("point", Value::Null),
+        Source::Backup(_, manifest) => ("backup", json!(manifest.rows())),
+    };
+    json!({
+        "changed": true, "id": source.id(), "kind": kind, "source_run": source.run(), "bytes": new.bytes,
+        "rows": rows, "rows_lost": lost, "kept": swapped.kept, "closed_ms": swapped.closed_ms,
+        "duration_ms": begun.elapsed().as_millis(),
+    })
+}
