@@ -51,7 +51,7 @@ pub struct Shared {
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
 
-    /// Give up after this long, such as 90s or 5m [env: TG_TIMEOUT] [x-tg: timeout]
+    /// Give up after this long, such as 90s or 5m [env: TG_TIMEOUT]
     #[arg(long, value_name = "DURATION", value_parser = duration, global = true)]
     pub timeout: Option<Duration>,
 

@@ -171,7 +171,8 @@ impl Project {
     /// A path as the compose file means it: relative to the project's directory.
     #[must_use]
     pub fn path(&self, path: &str) -> PathBuf {
-        self.directory.join(path)
+        // Without the dots of ./backups, which people write and nobody wants to read.
+        self.directory.join(path).components().collect()
     }
 
     /// The state directory.

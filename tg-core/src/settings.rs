@@ -19,7 +19,6 @@ pub const KEYS: &[&str] = &[
     "health_token_file",
     "backup_dir",
     "state_dir",
-    "timeout",
     "migrate_exec",
     "release_notes",
 ];
@@ -102,16 +101,16 @@ mod tests {
     use super::*;
     use crate::Fault;
 
-    fn xtg(json: Value) -> Map<String, Value> {
+    fn xtg(json: &Value) -> Map<String, Value> {
         json.as_object().cloned().unwrap()
     }
 
     #[test]
     fn a_flag_wins_over_the_environment_and_that_over_the_compose_file() {
-        let env = |name: &str| (name == "TG_TIMEOUT").then(|| "2m".to_owned());
+        let env = |name: &str| (name == "TG_BACKUP_DIR").then(|| "2m".to_owned());
         let settings =
-            Settings::new(&env, xtg(serde_json::json!({"timeout": "3m", "api": ["a", "b"]}))).unwrap();
-        let get = |flag| settings.string(flag, "timeout").unwrap().unwrap();
+            Settings::new(&env, xtg(&serde_json::json!({"backup_dir": "3m", "api": ["a", "b"]}))).unwrap();
+        let get = |flag| settings.string(flag, "backup_dir").unwrap().unwrap();
         assert_eq!((get(Some("1m".into())), get(None)), ("1m".into(), "2m".into()));
         assert_eq!(settings.list(&[], "api", "api").unwrap(), ["a", "b"]);
         assert_eq!(settings.list(&[], "worker", "worker").unwrap(), ["worker"]);
@@ -120,15 +119,18 @@ mod tests {
     #[test]
     fn a_bad_value_names_its_key_and_where_it_came_from() {
         let env = |_: &str| None;
-        let settings = Settings::new(&env, xtg(serde_json::json!({"timeout": "soon"}))).unwrap();
-        let error = settings.get(None, "timeout", crate::cli::duration).unwrap_err();
-        assert!(error.to_string().contains("timeout (from x-tg.timeout of the compose file)"), "{error}");
+        let settings = Settings::new(&env, xtg(&serde_json::json!({"health_port": "soon"}))).unwrap();
+        let error = settings.get(None, "health_port", crate::cli::duration).unwrap_err();
+        assert!(
+            error.to_string().contains("health_port (from x-tg.health_port of the compose file)"),
+            "{error}"
+        );
         assert_eq!(error.exit(), crate::Exit::Environment);
     }
 
     #[test]
     fn an_unknown_key_is_an_error_and_not_ignored() {
         let env = |_: &str| None;
-        assert!(Settings::new(&env, xtg(serde_json::json!({"helth_url": "x"}))).is_err());
+        assert!(Settings::new(&env, xtg(&serde_json::json!({"helth_url": "x"}))).is_err());
     }
 }

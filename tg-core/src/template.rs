@@ -110,20 +110,20 @@ fn value_length(rest: &[Piece], filled: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn variable(name: &str, before: &str) -> Option<Place> {
-        Some(Place::Variable { name: name.into(), before: before.into() })
+    fn variable(name: &str, before: &str) -> Place {
+        Place::Variable { name: name.into(), before: before.into() }
     }
 
     #[test]
     fn the_release_is_found_wherever_people_write_it() {
         for (raw, filled, place) in [
-            ("app:${TAG:-1.4.0}", "app:1.4.0", variable("TAG", "")),
-            ("${R:-localhost:5000}/a:$TAG", "localhost:5000/a:1.4.0", variable("TAG", "")),
+            ("app:${TAG:-1.4.0}", "app:1.4.0", Some(variable("TAG", ""))),
+            ("${R:-localhost:5000}/a:$TAG", "localhost:5000/a:1.4.0", Some(variable("TAG", ""))),
             ("app:v${TAG}", "app:v1.4.0", None),
-            ("${IMAGE}", "host:5000/app:1.4.0", variable("IMAGE", "host:5000/app:")),
+            ("${IMAGE}", "host:5000/app:1.4.0", Some(variable("IMAGE", "host:5000/app:"))),
             ("${R}/app:1.4.0", "hub/app:1.4.0", Some(Place::Literal)),
             ("app:1.4.0@sha256:0f", "app:1.4.0@sha256:0f", Some(Place::Literal)),
-            ("app:${TAG}", "app:1.4.0@sha256:0f", variable("TAG", "")),
+            ("app:${TAG}", "app:1.4.0@sha256:0f", Some(variable("TAG", ""))),
             ("app:${TAG}-alpine", "app:1.4.0-alpine", None),
             ("app", "app", None),
             ("app:${A:-${B}}", "app:1", None),

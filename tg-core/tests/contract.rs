@@ -73,7 +73,9 @@ impl Stream {
             self.open.push((line.tool, Vec::new()));
             return Ok(());
         }
-        let Some((tool, steps)) = self.open.last_mut() else { return Err("the first line must be a start".into()) };
+        let Some((tool, steps)) = self.open.last_mut() else {
+            return Err("the first line must be a start".into());
+        };
         if *tool != line.tool {
             return Err(format!("{} speaks while {tool} has not ended", line.tool));
         }
@@ -92,7 +94,10 @@ impl Stream {
 }
 
 fn text_of<'a>(data: &'a Map<String, Value>, key: &str) -> Result<&'a str, String> {
-    data.get(key).and_then(Value::as_str).filter(|t| !t.is_empty()).ok_or_else(|| format!("data.{key} must be a text"))
+    data.get(key)
+        .and_then(Value::as_str)
+        .filter(|t| !t.is_empty())
+        .ok_or_else(|| format!("data.{key} must be a text"))
 }
 
 fn step(open: &mut Vec<String>, data: &Map<String, Value>) -> Result<(), String> {
@@ -136,13 +141,18 @@ fn result(data: &Map<String, Value>) -> Result<(), String> {
         None => Err(format!("exit {exit} without an error")),
         Some(_) if ok => Err("an error and ok".into()),
         Some(error) => {
-            let error: Error = serde_json::from_value(error.clone()).map_err(|e| format!("data.error: {e}"))?;
+            let error: Error =
+                serde_json::from_value(error.clone()).map_err(|e| format!("data.error: {e}"))?;
             let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             let good = !error.message.is_empty()
                 && error.code.chars().all(kebab)
                 && error.hint.as_deref() != Some("")
                 && error.details != Some(Value::Null);
-            if good { Ok(()) } else { Err(format!("data.error is {error:?} (retryable {})", error.retryable)) }
+            if good {
+                Ok(())
+            } else {
+                Err(format!("data.error is {error:?} (retryable {})", error.retryable))
+            }
         }
     }
 }
@@ -198,11 +208,26 @@ fn every_breach_of_the_contract_is_seen() {
         ("no result", vec![START.into()]),
         ("no start", vec![end.clone()]),
         ("two results", vec![START.into(), end.clone(), end.clone()]),
-        ("an outcome without its intent", vec![START.into(), with("step", r#"{"step":"a","state":"succeeded"}"#), end.clone()]),
-        ("an unknown state", vec![START.into(), with("step", r#"{"step":"a","state":"begun"}"#), end.clone()]),
+        (
+            "an outcome without its intent",
+            vec![START.into(), with("step", r#"{"step":"a","state":"succeeded"}"#), end.clone()],
+        ),
+        (
+            "an unknown state",
+            vec![START.into(), with("step", r#"{"step":"a","state":"begun"}"#), end.clone()],
+        ),
         ("a failure without a reason", vec![START.into(), with("result", r#"{"ok":false,"exit":3}"#)]),
         ("ok and exit disagree", vec![START.into(), with("result", r#"{"ok":true,"exit":4}"#)]),
-        ("an exit that is in no table", vec![START.into(), with("result", r#"{"ok":false,"exit":7,"error":{"code":"x","message":"m","hint":null,"retryable":false}}"#)]),
+        (
+            "an exit that is in no table",
+            vec![
+                START.into(),
+                with(
+                    "result",
+                    r#"{"ok":false,"exit":7,"error":{"code":"x","message":"m","hint":null,"retryable":false}}"#,
+                ),
+            ],
+        ),
         ("another tool speaks in between", vec![START.into(), end.replace("tg-swap", "tg-backup")]),
         ("a time without milliseconds", vec![START.replace(".123Z", "Z"), end.clone()]),
     ] {

@@ -12,10 +12,10 @@ pub(crate) enum MigrateError {
         "container {container} runs {running}, not {wanted}: its migrations are those of another release"
     )]
     OtherRelease { container: String, running: String, wanted: String },
-    #[error("the migrator failed ({status}) and the database is as before: {last}")]
-    FailedClean { status: String, last: String },
-    #[error("the migrator failed ({status}) after it had changed the database: {last}")]
-    FailedDirty { status: String, last: String, run: String },
+    #[error("the migrator failed ({status}) and the database is as before: {reason}")]
+    FailedClean { status: String, reason: String },
+    #[error("the migrator failed ({status}) after it had changed the database: {reason}")]
+    FailedDirty { status: String, reason: String, run: String },
     #[error("name the run with --run-id or TG_RUN_ID")]
     NoRun,
     #[error("{0:?} can't be an image tag")]

@@ -7,6 +7,7 @@ mod cli;
 mod error;
 mod mark;
 mod migrator;
+mod reason;
 mod run;
 mod schema;
 

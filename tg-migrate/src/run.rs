@@ -17,11 +17,10 @@ use crate::cli::Cli;
 use crate::error::MigrateError;
 use crate::mark::{self, Mark};
 use crate::migrator::{self, Migrator};
+use crate::reason::Reason;
 
 /// The journaled step; `tg-migrate changed` and `tg-backup restore` look for it.
 pub(crate) const STEP: &str = "migrate";
-/// How many of the migrator's last lines an error repeats.
-const LAST_LINES: usize = 5;
 
 pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> {
     let project = Project::load(session)?;
@@ -54,16 +53,16 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> 
     let ended = execute(session, &mut migrator);
     let outcome = Outcome::find(&mut client, &target, &migrator, &before)?;
     outcome.tell(session)?;
-    let (status, last) = match ended {
-        Ok((status, last)) => (Some(status), last),
-        Err(error) => (None, vec![error.to_string()]),
+    let (status, reason) = match ended {
+        Ok((status, reason)) => (Some(status), reason),
+        Err(error) => (None, error.to_string()),
     };
     let well = status.is_some_and(|s| s.success());
     let mut data = outcome.data();
     data.insert("exit_code".into(), json!(status.and_then(|s| s.code())));
     data.insert("duration_ms".into(), json!(begun.elapsed().as_millis()));
     if !well {
-        data.insert("error".into(), json!(last.join("; ")));
+        data.insert("error".into(), json!(reason));
     }
     let step = if well { StepState::Succeeded } else { StepState::Failed };
     session.emit.step(STEP, step, "run the migrations", Value::Object(data.clone()))?;
@@ -75,11 +74,10 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> 
         return Ok(Answer { exit: Exit::Done, msg: outcome.sentence(), data: Value::Object(data) });
     }
     let status = status.map_or_else(|| "not run to its end".into(), process::describe);
-    let last = last.join("; ");
     Err(if outcome.changed() {
-        MigrateError::FailedDirty { status, last, run: session.run.clone() }
+        MigrateError::FailedDirty { status, reason, run: session.run.clone() }
     } else {
-        MigrateError::FailedClean { status, last }
+        MigrateError::FailedClean { status, reason }
     })
 }
 
@@ -96,23 +94,16 @@ fn await_others(session: &Session, project: &Project, engine: &Engine) -> Result
     Ok(())
 }
 
-/// Runs the migrator to its end; its lines become records.
-fn execute(session: &Session, migrator: &mut Migrator) -> Result<(ExitStatus, Vec<String>), MigrateError> {
-    let mut last = std::collections::VecDeque::new();
+/// Runs the migrator to its end; its lines become records. Returns how it ended, and why as it says.
+fn execute(session: &Session, migrator: &mut Migrator) -> Result<(ExitStatus, String), MigrateError> {
+    let mut reason = Reason::default();
     let runner = Runner { emit: &session.emit, deadline: session.deadline };
     let status = runner.stream(&mut migrator.command, |stream, line| {
-        if !line.trim().is_empty() {
-            last.push_back(line.trim().to_owned());
-            if last.len() > LAST_LINES {
-                last.pop_front();
-            }
-        }
-        session
-            .emit
-            .record(line, json!({"kind": "line", "stream": stream, "line": line}))
-            .map_err(MigrateError::from)
+        reason.hear(line);
+        let data = json!({"kind": "line", "stream": stream, "line": line});
+        session.emit.record(line, data).map_err(MigrateError::from)
     })?;
-    Ok((status, last.into()))
+    Ok((status, reason.tell()))
 }
 
 /// What the migration did, whatever its exit code says.

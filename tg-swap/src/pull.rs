@@ -89,7 +89,8 @@ fn preview(session: &Session, engine: &Engine, references: &BTreeSet<String>) ->
         )?;
         DryRun { session }.pull(reference)?;
     }
-    Ok(Answer::yes("dry run: nothing was changed", json!({"changed": false, "images": references})))
+    let msg = format!("dry run: {} can be pulled", words(references));
+    Ok(Answer::yes(msg, json!({"changed": false, "images": references})))
 }
 
 fn words(references: &BTreeSet<String>) -> String {

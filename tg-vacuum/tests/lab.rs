@@ -1,4 +1,4 @@
-//! Against the lab's real server: run with the lab up, `cargo test -p tg-vacuum -- --ignored`.
+//! Against the lab's real server: run with the lab up, `cargo test -p tg-vacuum --features lab`.
 //! Each test has a database of its own and leaves nothing behind.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -84,7 +84,6 @@ fn records(lines: &[Value]) -> Vec<&Value> {
 }
 
 #[test]
-#[ignore = "needs the lab"]
 fn every_table_is_done_the_worst_first_whatever_its_name() {
     let scratch = Scratch::new("all");
     let (code, lines) = scratch.vacuum(&[]);
@@ -106,7 +105,6 @@ fn every_table_is_done_the_worst_first_whatever_its_name() {
 }
 
 #[test]
-#[ignore = "needs the lab"]
 fn a_table_that_a_person_holds_is_skipped_and_the_rest_is_done_without_waiting() {
     let scratch = Scratch::new("held");
     let sql = "BEGIN; LOCK TABLE held IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(8)";
@@ -136,7 +134,6 @@ fn a_table_that_a_person_holds_is_skipped_and_the_rest_is_done_without_waiting()
 }
 
 #[test]
-#[ignore = "needs the lab"]
 fn the_report_has_the_guides_rows_and_a_dry_run_changes_nothing() {
     let scratch = Scratch::new("report");
     let (code, lines) = scratch.vacuum(&["report"]);

@@ -1,0 +1,47 @@
+//! Why a migrator failed, as far as its lines say: a stack trace buries the sentence that matters.
+
+/// The line that says most, of those heard so far.
+#[derive(Debug, Default)]
+pub(crate) struct Reason {
+    error: Option<String>,
+    last: Option<String>,
+}
+
+impl Reason {
+    pub(crate) fn hear(&mut self, line: &str) {
+        let line = line.trim();
+        if line.is_empty() {
+            return;
+        }
+        let lower = line.to_lowercase();
+        if self.error.is_none()
+            && ["error", "fatal", "exception", "failed"].iter().any(|word| lower.contains(word))
+        {
+            self.error = Some(line.to_owned());
+        }
+        self.last = Some(line.to_owned());
+    }
+
+    /// The first line that names an error, else the last line at all.
+    pub(crate) fn tell(self) -> String {
+        self.error.or(self.last).unwrap_or_else(|| "it said nothing".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(lines: &[&str]) -> String {
+        let mut reason = Reason::default();
+        lines.iter().for_each(|line| reason.hear(line));
+        reason.tell()
+    }
+
+    #[test]
+    fn the_line_that_names_the_error_is_the_reason_and_not_its_stack() {
+        assert_eq!(of(&["applied 1", "Error: column x", "  at a.js:1", ""]), "Error: column x");
+        assert_eq!(of(&["one", "two"]), "two");
+        assert_eq!(of(&[]), "it said nothing");
+    }
+}
