@@ -9,7 +9,8 @@ use std::time::Duration;
 use tempfile::NamedTempFile;
 use tg_core::Error as CoreError;
 use tg_core::container::RUN_LABEL;
-use tg_core::engine::{Engine, Job};
+use tg_core::engine::Engine;
+use tg_core::job::Job;
 use tg_core::process::{self, Stream};
 
 use crate::context::Context;

@@ -12,8 +12,9 @@ use crate::engine::Engine;
 use crate::project::Project;
 use crate::session::Session;
 use crate::settings::process_env;
-use crate::tls::Tls;
-use crate::{Error, passfile, url};
+pub use crate::sql::{describe, ident, literal};
+use crate::tls::{self, Tls};
+use crate::{Error, passfile};
 
 /// PostgreSQL's port.
 pub const PORT: u16 = 5432;
@@ -110,7 +111,7 @@ impl Target {
     pub fn from_url(text: &str, origin: &str) -> Result<Self, Error> {
         let wrong =
             |problem: String| Error::Setting { key: "database URL".into(), origin: origin.into(), problem };
-        let (base, tls) = split_tls(text.trim()).map_err(wrong)?;
+        let (base, tls) = tls::split(text.trim()).map_err(wrong)?;
         let config = Config::from_str(&base).map_err(|e| wrong(e.to_string()))?;
         let host = match config.get_hosts().first() {
             Some(Host::Tcp(host)) => host.clone(),
@@ -197,49 +198,6 @@ impl std::fmt::Debug for Target {
     }
 }
 
-impl From<postgres::Error> for Error {
-    fn from(error: postgres::Error) -> Self {
-        Error::Sql(describe(&error))
-    }
-}
-
-/// The server's own words with SQLSTATE, detail and hint, or the transport's.
-#[must_use]
-pub fn describe(error: &postgres::Error) -> String {
-    if let Some(db) = error.as_db_error() {
-        let more = [db.detail(), db.hint()].into_iter().flatten().map(|m| format!(" ({m})"));
-        return format!("{} [{}]{}", db.message(), db.code().code(), more.collect::<String>());
-    }
-    let mut text = error.to_string();
-    if let Some(cause) = std::error::Error::source(error) {
-        text = format!("{text}: {cause}");
-    }
-    text
-}
-
-/// Quotes an identifier as `quote_ident` does.
-#[must_use]
-pub fn ident(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Quotes a string as `quote_literal` does.
-#[must_use]
-pub fn literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if text.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
-}
-
-/// The password inside a URL, for the redactor.
-#[must_use]
-pub fn password_of_url(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once("://")?;
-    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    let (user, _) = authority.rsplit_once('@')?;
-    let (_, password) = user.split_once(':')?;
-    Some(url::decode(password))
-}
-
 fn url_file(project: &Project, flags: &DatabaseFlags) -> Result<Option<(String, String)>, Error> {
     let here = std::env::current_dir().unwrap_or_default();
     let flag = flags.database_url_file.as_ref().map(|f| here.join(f));
@@ -253,29 +211,6 @@ fn url_file(project: &Project, flags: &DatabaseFlags) -> Result<Option<(String, 
         return Ok(Some((text, path.display().to_string())));
     }
     Ok(process_env("TG_DATABASE_URL").map(|text| (text, "environment variable TG_DATABASE_URL".into())))
-}
-
-/// Takes `sslmode` and `sslrootcert` out of a URL, which the postgres crate knows only in part.
-fn split_tls(text: &str) -> Result<(String, Tls), String> {
-    let Some((base, query)) = text.split_once('?') else { return Ok((text.to_owned(), Tls::Off)) };
-    let (mut kept, mut mode, mut root) = (Vec::new(), "prefer", None);
-    for pair in query.split('&') {
-        match pair.split_once('=') {
-            Some(("sslmode", value)) => mode = value,
-            Some(("sslrootcert", "system")) => root = None,
-            Some(("sslrootcert", value)) => root = Some(url::decode(value).into()),
-            _ => kept.push(pair),
-        }
-    }
-    let tls = match mode {
-        "disable" | "allow" | "prefer" => Tls::Off,
-        "require" | "verify-ca" | "verify-full" => Tls::Verified(root),
-        other => {
-            return Err(format!("sslmode {other}; one of disable, prefer, require, verify-ca, verify-full"));
-        }
-    };
-    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
-    Ok((format!("{base}{query}"), tls))
 }
 
 #[cfg(test)]
@@ -297,17 +232,5 @@ mod tests {
     fn an_error_about_a_url_does_not_repeat_it() {
         let error = Target::from_url("postgres://u:topsecret@h:port/d", "the file").unwrap_err();
         assert!(!error.to_string().contains("topsecret"), "{error}");
-    }
-
-    #[test]
-    fn the_password_of_a_url_is_decoded() {
-        assert_eq!(password_of_url("postgres://u:p%40ss@db/x").as_deref(), Some("p@ss"));
-        assert_eq!(password_of_url("http://db/x@y:z"), None);
-    }
-
-    #[test]
-    fn quoting_survives_quotes() {
-        assert_eq!(ident("a\"b"), "\"a\"\"b\"");
-        assert_eq!(literal("a'b\\"), "E'a''b\\\\'");
     }
 }

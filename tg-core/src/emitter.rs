@@ -10,7 +10,7 @@ use crate::cli::Format;
 use crate::event::{self, Event, Kind, StepState};
 use crate::journal::Journal;
 use crate::redact::Redactor;
-use crate::{Error, Fault};
+use crate::{Error, Fault, text};
 
 /// Progress is told at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
@@ -240,7 +240,7 @@ impl Emitter {
         } else if matches!(kind, Kind::Start | Kind::Warning) {
             inner.early.push(line.clone());
         }
-        let text = if self.json { Some(line) } else { text(kind, &msg, &data) };
+        let text = if self.json { Some(line) } else { text::line(kind, &msg, &data) };
         if let Some(text) = text
             && !inner.closed
         {
@@ -254,34 +254,6 @@ impl Emitter {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A line for people; `None` for what only machines need.
-fn text(kind: Kind, msg: &str, data: &Value) -> Option<String> {
-    let seconds =
-        data["duration_ms"].as_f64().map(|ms| format!(" ({:.1} s)", ms / 1000.0)).unwrap_or_default();
-    match kind {
-        // A failure stands on stderr already, with its cure.
-        Kind::Result if !data["error"].is_null() => None,
-        Kind::Start | Kind::Record | Kind::Result => Some(msg.to_owned()),
-        Kind::Step => match data["state"].as_str()? {
-            "started" | "undo_started" => None,
-            "succeeded" => Some(format!("  done: {msg}{seconds}")),
-            "undo_finished" => Some(format!("  undone: {msg}{seconds}")),
-            state => Some(format!(
-                "  {}: {msg}: {}",
-                state.replace('_', " "),
-                data["error"].as_str().unwrap_or_default()
-            )),
-        },
-        Kind::Progress => Some(format!(
-            "  {msg}: {} of {} {}",
-            data["done"],
-            data["total"],
-            data["unit"].as_str().unwrap_or_default()
-        )),
-        Kind::Warning => Some(format!("warning: {msg}")),
     }
 }
 

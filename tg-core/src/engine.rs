@@ -5,26 +5,21 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::container::LogOutput;
 use bollard::errors::Error as DockerError;
-use bollard::models::{ContainerCreateBody, HostConfig, ImageInspect};
+use bollard::models::ImageInspect;
 use bollard::query_parameters as query;
 use futures_util::StreamExt;
 use tokio::runtime::Runtime;
 
+use crate::Error;
 use crate::container::{Container, PROJECT_LABEL, SERVICE_LABEL};
-use crate::process::Stream;
-use crate::{Error, Fault};
 
 /// How long one question to the engine may take; stopping and waiting have their own limits.
-const ANSWER: Duration = Duration::from_mins(1);
-
-/// How long a job may run that has no deadline of its own.
-const FOREVER: Duration = Duration::from_hours(7 * 24);
+pub(crate) const ANSWER: Duration = Duration::from_mins(1);
 
 /// A connection to the engine that `DOCKER_HOST` names, or the local one.
 pub struct Engine {
-    docker: Docker,
+    pub(crate) docker: Docker,
     runtime: Runtime,
 }
 
@@ -39,27 +34,6 @@ pub struct Image {
     pub size: i64,
     /// `org.opencontainers.image.version`, where the image says it.
     pub version: Option<String>,
-}
-
-/// A container of ours that runs one command to its end and is removed.
-#[derive(Clone, Debug, Default)]
-pub struct Job {
-    /// Name, unique.
-    pub name: String,
-    /// Image id or reference.
-    pub image: String,
-    /// Program and arguments; the image's entrypoint is not used.
-    pub command: Vec<String>,
-    /// `NAME=value`; never a secret.
-    pub environment: Vec<String>,
-    /// `host:container[:ro]`.
-    pub mounts: Vec<String>,
-    /// `container:ID`, `none` or a network's name.
-    pub network: String,
-    /// `uid:gid`.
-    pub user: String,
-    /// Labels.
-    pub labels: HashMap<String, String>,
 }
 
 impl Engine {
@@ -80,7 +54,7 @@ impl Engine {
         Ok(Engine { docker, runtime })
     }
 
-    fn ask<T>(
+    pub(crate) fn ask<T>(
         &self,
         limit: Duration,
         question: impl Future<Output = Result<T, DockerError>>,
@@ -202,69 +176,6 @@ impl Engine {
     pub fn registry_digest(&self, reference: &str) -> Result<Option<String>, Error> {
         let found = absent(self.ask(ANSWER, self.docker.inspect_registry_image(reference, None)))?;
         Ok(found.and_then(|d| d.descriptor.digest))
-    }
-
-    /// Runs a job to its end, hands out its lines, removes it, and returns its exit code.
-    pub fn run<E: Fault + From<Error>>(
-        &self,
-        job: &Job,
-        limit: Option<Duration>,
-        mut on_line: impl FnMut(Stream, &str) -> Result<(), E>,
-    ) -> Result<i64, E> {
-        self.remove_own(&job.name)?;
-        let id = self.create(job)?;
-        let mut work = || -> Result<i64, E> {
-            self.start(&id)?;
-            let code = self.wait(&id, limit.unwrap_or(FOREVER))?;
-            for (stream, line) in self.output(&id)? {
-                on_line(stream, &line)?;
-            }
-            Ok(code)
-        };
-        let ended = work();
-        let removed = self.remove_own(&id);
-        let code = ended?;
-        removed?;
-        Ok(code)
-    }
-
-    fn create(&self, job: &Job) -> Result<String, Error> {
-        let (program, arguments) =
-            job.command.split_first().map_or((vec![], vec![]), |(p, a)| (vec![p.clone()], a.to_vec()));
-        let body = ContainerCreateBody {
-            image: Some(job.image.clone()),
-            entrypoint: Some(program),
-            cmd: Some(arguments),
-            env: Some(job.environment.clone()),
-            user: Some(job.user.clone()),
-            labels: Some(job.labels.clone()),
-            host_config: Some(HostConfig {
-                binds: Some(job.mounts.clone()),
-                network_mode: Some(job.network.clone()),
-                ..HostConfig::default()
-            }),
-            ..ContainerCreateBody::default()
-        };
-        let options = query::CreateContainerOptionsBuilder::new().name(&job.name).build();
-        self.ask(ANSWER, self.docker.create_container(Some(options), body)).map(|created| created.id)
-    }
-
-    fn output(&self, id: &str) -> Result<Vec<(Stream, String)>, Error> {
-        let options = query::LogsOptionsBuilder::new().stdout(true).stderr(true).tail("2000").build();
-        let mut stream = self.docker.logs(id, Some(options));
-        self.ask(ANSWER, async {
-            let (mut out, mut err) = (Vec::new(), Vec::new());
-            while let Some(chunk) = stream.next().await {
-                match chunk? {
-                    LogOutput::StdErr { message } => err.extend_from_slice(&message),
-                    other => out.extend_from_slice(&other.into_bytes()),
-                }
-            }
-            let lines = |bytes: Vec<u8>, stream| {
-                String::from_utf8_lossy(&bytes).lines().map(|l| (stream, l.to_owned())).collect::<Vec<_>>()
-            };
-            Ok([lines(out, Stream::Stdout), lines(err, Stream::Stderr)].concat())
-        })
     }
 }
 

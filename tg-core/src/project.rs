@@ -214,7 +214,7 @@ impl Project {
                 {
                     redactor.learn(&secret);
                 }
-                if let Some(password) = value.as_str().and_then(crate::database::password_of_url) {
+                if let Some(password) = value.as_str().and_then(crate::url::password) {
                     redactor.learn(&password);
                 }
             }

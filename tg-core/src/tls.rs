@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::Error;
+use crate::{Error, url};
 
 /// Whether a connection is encrypted, and against which roots the server is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,4 +41,27 @@ impl Tls {
             .with_no_client_auth();
         Ok(Some(MakeRustlsConnect::new(config)))
     }
+}
+
+/// Takes `sslmode` and `sslrootcert` out of a URL, which the postgres crate knows only in part.
+pub(crate) fn split(text: &str) -> Result<(String, Tls), String> {
+    let Some((base, query)) = text.split_once('?') else { return Ok((text.to_owned(), Tls::Off)) };
+    let (mut kept, mut mode, mut root) = (Vec::new(), "prefer", None);
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some(("sslmode", value)) => mode = value,
+            Some(("sslrootcert", "system")) => root = None,
+            Some(("sslrootcert", value)) => root = Some(url::decode(value).into()),
+            _ => kept.push(pair),
+        }
+    }
+    let tls = match mode {
+        "disable" | "allow" | "prefer" => Tls::Off,
+        "require" | "verify-ca" | "verify-full" => Tls::Verified(root),
+        other => {
+            return Err(format!("sslmode {other}; one of disable, prefer, require, verify-ca, verify-full"));
+        }
+    };
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    Ok((format!("{base}{query}"), tls))
 }

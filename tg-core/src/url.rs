@@ -31,8 +31,26 @@ pub fn decode(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
+/// The password inside a URL, for the redactor.
+#[must_use]
+pub fn password(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("://")?;
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let (user, _) = authority.rsplit_once('@')?;
+    let (_, password) = user.split_once(':')?;
+    Some(decode(password))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_of_a_url_is_decoded() {
+        assert_eq!(password("postgres://u:p%40ss@db/x").as_deref(), Some("p@ss"));
+        assert_eq!(password("http://db/x@y:z"), None);
+    }
+
     proptest::proptest! {
         #[test]
         fn decoding_what_was_encoded_gives_it_back(text in ".*") {
