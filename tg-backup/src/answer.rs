@@ -39,6 +39,25 @@ pub(crate) fn changed(
     Ok(Answer::yes(msg, data))
 }
 
+/// Answers that the change was made before; a run that was killed just before it could write its
+/// history gets that line now.
+pub(crate) fn unchanged(
+    ctx: &Context,
+    action: &str,
+    msg: impl Into<String>,
+    data: Value,
+) -> Result<Answer, Error> {
+    let run = &ctx.session.run;
+    let known = history::read(&ctx.state)
+        .iter()
+        .any(|line| line["run"] == *run && line["tool"] == crate::TOOL && line["action"] == action);
+    if !known && ctx.session.joined {
+        let facts = data.as_object().cloned().unwrap_or_default();
+        history::append(&ctx.state, run, crate::TOOL, action, facts)?;
+    }
+    Ok(Answer::yes(msg, data))
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

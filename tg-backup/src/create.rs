@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use serde_json::{Value, json};
 use tg_core::{Answer, Session};
 
-use crate::answer::{changed, size, unsigned};
+use crate::answer::{changed, size, unchanged, unsigned};
 use crate::cli::{Cli, CreateOptions};
 use crate::context::{Context, make_store};
 use crate::database::Database;
@@ -61,7 +61,7 @@ fn already(ctx: &Context) -> Result<Option<Answer>, Error> {
         return Ok(None);
     }
     let msg = format!("backup {id} of this run is there already and intact");
-    Ok(Some(Answer::yes(msg, summary(&manifest, &path, false, begun))))
+    unchanged(ctx, "backup", msg, summary(&manifest, &path, false, begun)).map(Some)
 }
 
 /// Clears away what killed runs left half-made.

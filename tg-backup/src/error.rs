@@ -32,7 +32,7 @@ pub(crate) enum Error {
     Differs(String),
     #[error("{rows} rows in {tables} tables were written since and would be lost")]
     DataLoss { rows: i64, tables: usize },
-    #[error("what was written since transaction {0} can't be told any more: it is too long ago")]
+    #[error("what was written since transaction {0} can't be told: it is too long ago, or still to come")]
     TooLongAgo(u64),
     #[error("the swap failed and was undone: {0}")]
     Undone(String),

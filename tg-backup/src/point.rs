@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tg_core::database::ident;
 use tg_core::{Answer, Session};
 
-use crate::answer::{changed, size, unsigned};
+use crate::answer::{changed, size, unchanged, unsigned};
 use crate::cli::Cli;
 use crate::cluster::{Cluster, comment};
 use crate::context::Context;
@@ -39,7 +39,7 @@ pub(crate) fn create(session: &Session, cli: &Cli) -> Result<Answer, Error> {
     let points = points(&mut cluster, &live)?;
     if let Some(point) = points.iter().find(|p| ctx.session.joined && p.mark.run == ctx.session.run) {
         let msg = format!("rollback point {} of this run is there already", point.name);
-        return Ok(Answer::yes(msg, summary(point, false, begun)));
+        return unchanged(&ctx, "point", msg, summary(point, false, begun));
     }
     let database = cluster.database(&live)?;
     let point = copy(&ctx, &mut cluster, &database)?;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tg_core::{Answer, Session, journal};
 
-use crate::answer::changed;
+use crate::answer::{changed, unchanged};
 use crate::baseline::Baseline;
 use crate::cli::{Cli, RestoreOptions};
 use crate::cluster::Cluster;
@@ -30,7 +30,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &RestoreOptions) -> Res
     recover(&ctx, &mut cluster)?;
     if let Some(source) = already(&ctx, &mut cluster, &wanted)? {
         let msg = format!("{source} was restored already");
-        return Ok(Answer::yes(msg, json!({"changed": false, "id": source})));
+        return unchanged(&ctx, "restore", msg, json!({"changed": false, "id": source}));
     }
     let source = Source::find(&ctx, &mut cluster, &wanted)?;
     check(&ctx, &source)?;
@@ -54,6 +54,10 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &RestoreOptions) -> Res
 /// The same questions without an answer's consequences.
 fn plan(ctx: &Context, options: &RestoreOptions, wanted: &Wanted) -> Result<Answer, Error> {
     let mut cluster = ctx.cluster()?;
+    if let Some(source) = already(ctx, &mut cluster, wanted)? {
+        let data = json!({"changed": false, "dry_run": true, "id": source});
+        return Ok(Answer::yes(format!("dry run: {source} was restored already"), data));
+    }
     let source = Source::find(ctx, &mut cluster, wanted)?;
     check(ctx, &source)?;
     let (_, lost) = look(ctx, &mut cluster, options, &source)?;

@@ -83,8 +83,8 @@ impl Source {
             Wanted::Id(id) => ctx.store.entry(id),
             Wanted::Run(run) => ctx.store.of_run(run, database),
             Wanted::Latest => {
-                let ours = |m: &Manifest| m.database.name == *database;
-                ctx.store.list().into_iter().find(|e| e.manifest.as_ref().is_ok_and(ours))
+                let ours = |e: &Entry| e.manifest.as_ref().is_ok_and(|m| m.database.name == *database);
+                ctx.store.list().into_iter().find(ours)
             }
         };
         match (point, backup) {
@@ -103,7 +103,7 @@ impl Source {
 fn trusted(entry: Entry) -> Result<Source, Error> {
     match &entry.manifest {
         Ok(manifest) => {
-            let manifest = Box::new(manifest.clone());
+            let manifest = manifest.clone();
             Ok(Source::Backup(entry, manifest))
         }
         Err(problem) => Err(Error::Damaged { id: entry.id, file: MANIFEST.into(), problem: problem.clone() }),

@@ -19,7 +19,7 @@ pub(crate) struct Entry {
     pub id: String,
     pub path: PathBuf,
     /// What is wrong with the manifest, where it can't be trusted.
-    pub manifest: Result<Manifest, String>,
+    pub manifest: Result<Box<Manifest>, String>,
 }
 
 /// A backup in the making. It goes away unless it is published.
@@ -56,13 +56,13 @@ impl Store {
         if id.starts_with('.') || id.contains('/') || !path.join(MANIFEST).is_file() {
             return None;
         }
-        Some(Entry { id: id.to_owned(), manifest: Manifest::read(&path), path })
+        Some(Entry { id: id.to_owned(), manifest: Manifest::read(&path).map(Box::new), path })
     }
 
     /// The newest backup of a database that a run made.
     pub(crate) fn of_run(&self, run: &str, database: &str) -> Option<Entry> {
         let made_it = |m: &Manifest| m.run == run && m.database.name == database;
-        self.list().into_iter().find(|entry| entry.manifest.as_ref().is_ok_and(made_it))
+        self.list().into_iter().find(|entry| entry.manifest.as_ref().is_ok_and(|m| made_it(m)))
     }
 
     /// Starts a backup.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::json;
 use tg_core::{Answer, Session};
 
-use crate::answer::changed;
+use crate::answer::{changed, unchanged};
 use crate::cli::{Cli, KeptOptions};
 use crate::cluster::Cluster;
 use crate::context::Context;
@@ -30,7 +30,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &KeptOptions) -> Result
     recover(&ctx, &mut cluster)?;
     let old = newest(&mut cluster, &ctx, options)?;
     if ctx.session.joined && old.mark.run == ctx.session.run && old.mark.action.as_deref() == Some(ACTION) {
-        return Ok(Answer::yes("the restore was undone already", json!({"changed": false})));
+        return unchanged(&ctx, ACTION, "the restore was undone already", json!({"changed": false}));
     }
     let swap = Swap {
         new: &old,

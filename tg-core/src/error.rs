@@ -147,6 +147,17 @@ impl Fault for Error {
         Some(hint)
     }
 
+    fn retryable(&self) -> bool {
+        matches!(
+            self,
+            Error::EngineUnreachable(_)
+                | Error::DatabaseUnreachable { .. }
+                | Error::NotRunning(_)
+                | Error::Locked { .. }
+                | Error::Deadline { .. }
+        )
+    }
+
     fn details(&self) -> Option<serde_json::Value> {
         match self {
             Error::Locked { holder } => serde_json::to_value(holder).ok(),

@@ -116,11 +116,11 @@ impl Project {
         self.model["services"].get(name)
     }
 
-    /// A service that must exist; `origin` is where its name was written.
-    pub fn require(&self, name: &str, origin: &str) -> Result<&Value, Error> {
+    /// A service that must exist; `key` is the setting that names it.
+    pub fn require(&self, name: &str, key: &str) -> Result<&Value, Error> {
         self.service(name).ok_or_else(|| Error::Setting {
-            key: origin.to_owned(),
-            origin: "the project's services".into(),
+            key: key.to_owned(),
+            origin: self.settings().origin(key),
             problem: format!("no service {name}; there are {}", self.service_names().join(", ")),
         })
     }

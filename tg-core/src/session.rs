@@ -63,8 +63,7 @@ impl Session {
     fn open(tool: &'static str, shared: &Shared) -> Result<Self, Error> {
         let format = match shared.format {
             Some(format) => format,
-            None => env_setting("TG_FORMAT", |text| <Format as clap::ValueEnum>::from_str(text, false))?
-                .unwrap_or_default(),
+            None => env_setting("TG_FORMAT", format)?.unwrap_or_default(),
         };
         let timeout = match shared.timeout {
             Some(limit) => Some(limit),
@@ -119,6 +118,10 @@ fn env_setting<T>(name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Resu
     })
 }
 
+fn format(text: &str) -> Result<Format, String> {
+    <Format as clap::ValueEnum>::from_str(text, false).map_err(|_| format!("{text}; one of auto, json, text"))
+}
+
 /// A run names a directory: it must not lead out of `runs/`.
 fn run_id(text: &str) -> Result<String, String> {
     let good = (1..=64).contains(&text.len())
@@ -140,28 +143,31 @@ pub fn conduct<E: Fault>(
 ) -> ExitCode {
     let session = match Session::open(tool, shared) {
         Ok(session) => session,
-        Err(error) => return fail_early(tool, &error),
+        Err(error) => return fail_early(tool, version, &error),
     };
     match body(&session) {
         Ok(answer) => finish(&session, version, answer.exit, &answer.msg, answer.data),
         Err(error) if error.code() == Error::Closed.code() => Exit::Done.into(),
-        Err(error) => {
-            let (message, hint) = (error.to_string(), error.hint());
-            session.emit.error(&message, hint.as_deref());
-            if error.exit() == Exit::Usage {
-                return Exit::Usage.into();
-            }
-            let mut facts = json!({
-                "code": error.code(), "message": message, "hint": hint, "retryable": error.retryable(),
-            });
-            if let (Some(map), Some(details)) = (facts.as_object_mut(), error.details()) {
-                map.insert("details".into(), details);
-            }
-            let mut summary = error.summary().unwrap_or_else(|| json!({}));
-            summary["error"] = facts;
-            finish(&session, version, error.exit(), &message, summary)
-        }
+        Err(error) => fail(&session, version, &error),
     }
+}
+
+/// Tells a failure: to a person its reason and cure, to a machine the result.
+fn fail<E: Fault>(session: &Session, version: &str, error: &E) -> ExitCode {
+    let (message, hint) = (error.to_string(), error.hint());
+    session.emit.error(&message, hint.as_deref());
+    if error.exit() == Exit::Usage {
+        return Exit::Usage.into();
+    }
+    let mut facts = json!({
+        "code": error.code(), "message": message, "hint": hint, "retryable": error.retryable(),
+    });
+    if let (Some(map), Some(details)) = (facts.as_object_mut(), error.details()) {
+        map.insert("details".into(), details);
+    }
+    let mut summary = error.summary().unwrap_or_else(|| json!({}));
+    summary["error"] = facts;
+    finish(session, version, error.exit(), &message, summary)
 }
 
 fn finish(session: &Session, version: &str, exit: Exit, msg: &str, summary: Value) -> ExitCode {
@@ -179,11 +185,11 @@ fn finish(session: &Session, version: &str, exit: Exit, msg: &str, summary: Valu
     exit.into()
 }
 
-#[expect(clippy::print_stderr, reason = "there is no session yet that could speak")]
-fn fail_early(tool: &str, error: &Error) -> ExitCode {
-    eprintln!("{tool}: error: {error}");
-    if let Some(hint) = error.hint() {
-        eprintln!("{tool}: hint: {hint}");
-    }
-    error.exit().into()
+/// A session that can't be opened still ends with one result; how stdout shall look is not known.
+fn fail_early(tool: &'static str, version: &str, error: &Error) -> ExitCode {
+    let run = ulid::Ulid::generate().to_string();
+    let emit = Emitter::stdout(tool, &run, Format::Auto, Verbosity::Normal, Arc::default());
+    let (interrupt, deadline) = (Interrupt::default(), Deadline::after(None));
+    let session = Session { tool, run, joined: false, emit, interrupt, deadline, shared: Shared::default() };
+    fail(&session, version, error)
 }

@@ -20,7 +20,6 @@ pub const KEYS: &[&str] = &[
     "backup_dir",
     "state_dir",
     "migrate_exec",
-    "release_notes",
 ];
 
 /// Where settings are looked up after the flags.
@@ -69,6 +68,12 @@ impl<'a> Settings<'a> {
         }
         let text = self.string(None, key)?.unwrap_or_else(|| default.to_owned());
         Ok(text.split(',').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect())
+    }
+
+    /// Where the value of a key is written, for messages about it.
+    #[must_use]
+    pub fn origin(&self, key: &str) -> String {
+        self.text(key).map_or_else(|| "the default".into(), |(_, origin)| origin)
     }
 
     fn text(&self, key: &str) -> Option<(String, String)> {

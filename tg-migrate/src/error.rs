@@ -69,6 +69,13 @@ impl Fault for MigrateError {
         }
     }
 
+    fn retryable(&self) -> bool {
+        match self {
+            MigrateError::Core(error) => error.retryable(),
+            _ => false,
+        }
+    }
+
     fn details(&self) -> Option<serde_json::Value> {
         match self {
             MigrateError::Core(error) => error.details(),

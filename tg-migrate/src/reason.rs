@@ -34,7 +34,9 @@ mod tests {
 
     fn of(lines: &[&str]) -> String {
         let mut reason = Reason::default();
-        lines.iter().for_each(|line| reason.hear(line));
+        for line in lines {
+            reason.hear(line);
+        }
         reason.tell()
     }
 

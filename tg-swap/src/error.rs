@@ -116,6 +116,14 @@ impl Fault for SwapError {
         })
     }
 
+    fn retryable(&self) -> bool {
+        match self {
+            SwapError::Core(error) => error.retryable(),
+            SwapError::Undone { .. } | SwapError::Registry { .. } => true,
+            _ => false,
+        }
+    }
+
     fn details(&self) -> Option<serde_json::Value> {
         match self {
             SwapError::Core(error) => error.details(),
