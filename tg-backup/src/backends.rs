@@ -8,8 +8,7 @@ use tg_core::database::ident;
 use crate::cluster::Cluster;
 use crate::error::Error;
 
-const SESSIONS: &str = "SELECT pid, coalesce(application_name, ''), coalesce(usename::text, ''), coalesce(backend_type, '') \
-    FROM pg_catalog.pg_stat_activity WHERE datname = $1 ORDER BY pid";
+const SESSIONS: &str = include_str!("sql/sessions.sql");
 const TERMINATE: &str = "SELECT pg_catalog.pg_terminate_backend($1)";
 /// Makers of rollback points whose tool was killed: the server goes on until the copy is complete.
 const MAKERS: &str = "SELECT pid FROM pg_catalog.pg_stat_activity WHERE application_name = $1 \

@@ -2,7 +2,8 @@
 //!
 //! A procedure of `scripts/` holds `lock` for its whole length; each tool that it starts under the
 //! same run holds `step.lock` inside it. A tool started by itself takes both. So a tool that
-//! outlives its killed procedure still keeps everybody else out.
+//! outlives its killed procedure still keeps everybody else out. The programs that a tool starts
+//! inherit its lock: when the tool is killed, the lock lasts until what it had begun has ended.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -38,6 +39,17 @@ impl Holder {
             tool => format!("{tool} (pid {})", self.pid),
         }
     }
+
+    /// Whether the process is gone, as far as this host can tell.
+    fn is_dead(&self) -> bool {
+        if self.pid == 0 || self.host != hostname() {
+            return false;
+        }
+        // A killed process that nobody has waited for yet still has its entry, in state Z.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        state.is_none_or(|state| ['Z', 'X'].contains(&state))
+    }
 }
 
 /// The held lock; it ends with the value, or with the process however that dies.
@@ -46,8 +58,15 @@ pub struct Lock {
     _files: Vec<File>,
 }
 
-/// Takes the project's lock for one tool, or fails at once with the holder.
-pub fn acquire(state: &State, tool: &str, run: &str) -> Result<Lock, Error> {
+/// Takes the project's lock for one tool, or fails at once with the holder. Where the holder is
+/// dead and only a program that it had started is still at work, `orphaned` is called again and
+/// again until that has ended; it sleeps, and gives up by failing.
+pub fn acquire(
+    state: &State,
+    tool: &str,
+    run: &str,
+    orphaned: &mut dyn FnMut(&Holder) -> Result<(), Error>,
+) -> Result<Lock, Error> {
     state.create()?;
     let holder = Holder {
         tool: tool.into(),
@@ -57,14 +76,20 @@ pub fn acquire(state: &State, tool: &str, run: &str) -> Result<Lock, Error> {
         since: event::now(),
     };
     let mut files = Vec::new();
-    match take(&state.root().join("lock"), &holder)? {
-        Ok(file) => files.push(file),
-        Err(other) if other.run == run => {}
-        Err(other) => return Err(Error::Locked { holder: other }),
-    }
-    match take(&state.root().join("step.lock"), &holder)? {
-        Ok(file) => files.push(file),
-        Err(other) => return Err(Error::Locked { holder: other }),
+    for (name, may_be_ours) in [("lock", true), ("step.lock", false)] {
+        let path = state.root().join(name);
+        loop {
+            match take(&path, &holder)? {
+                Ok(file) => files.push(file),
+                Err(other) if may_be_ours && other.run == run && !other.is_dead() => {}
+                Err(other) if other.is_dead() => {
+                    orphaned(&other)?;
+                    continue;
+                }
+                Err(other) => return Err(Error::Locked { holder: other }),
+            }
+            break;
+        }
     }
     Ok(Lock { _files: files })
 }
@@ -85,6 +110,8 @@ fn take(path: &Path, holder: &Holder) -> Result<Result<File, Holder>, Error> {
         Err(TryLockError::WouldBlock) => return Ok(Err(read_holder(&mut file))),
         Err(TryLockError::Error(e)) => return Err(failed(&e)),
     }
+    // Our children shall hold it too: see the top of this file.
+    rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).map_err(|e| failed(&e.into()))?;
     let line = serde_json::to_string(holder).unwrap_or_default();
     file.set_len(0).and_then(|()| file.rewind()).map_err(|e| failed(&e))?;
     writeln!(file, "{line}").map_err(|e| failed(&e))?;
@@ -113,12 +140,20 @@ pub fn path(state: &State) -> PathBuf {
 mod tests {
     use super::*;
 
+    fn now(state: &State, tool: &str, run: &str) -> Result<Lock, Error> {
+        acquire(state, tool, run, &mut |_| Err(Error::Interrupted))
+    }
+
+    fn procedure(pid: u32) -> Holder {
+        Holder { tool: "upgrade".into(), run: "r".into(), pid, host: hostname(), ..Holder::default() }
+    }
+
     #[test]
     fn the_second_taker_learns_who_holds_the_lock() {
         let dir = tempfile::tempdir().unwrap();
         let state = State::at(dir.path().join(".tg"));
-        let held = acquire(&state, "tg-swap", "run-1").unwrap();
-        match acquire(&state, "tg-backup", "run-2") {
+        let held = now(&state, "tg-swap", "run-1").unwrap();
+        match now(&state, "tg-backup", "run-2") {
             Err(Error::Locked { holder }) => {
                 assert_eq!((holder.tool.as_str(), holder.run.as_str()), ("tg-swap", "run-1"));
                 assert_eq!(holder.pid, std::process::id());
@@ -126,19 +161,35 @@ mod tests {
             other => panic!("{other:?}"),
         }
         drop(held);
-        acquire(&state, "tg-backup", "run-2").unwrap();
+        now(&state, "tg-backup", "run-2").unwrap();
     }
 
     #[test]
     fn a_tool_enters_the_lock_of_its_own_procedure_but_only_one_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
         let state = State::at(dir.path().to_owned());
-        let procedure = Holder { tool: "upgrade".into(), run: "r".into(), ..Holder::default() };
-        let _held = take(&path(&state), &procedure).unwrap().unwrap();
-        let first = acquire(&state, "tg-migrate", "r").unwrap();
-        assert!(matches!(acquire(&state, "tg-swap", "r"), Err(Error::Locked { .. })));
-        assert!(matches!(acquire(&state, "tg-swap", "other"), Err(Error::Locked { .. })));
+        let _held = take(&path(&state), &procedure(std::process::id())).unwrap().unwrap();
+        let first = now(&state, "tg-migrate", "r").unwrap();
+        assert!(matches!(now(&state, "tg-swap", "r"), Err(Error::Locked { .. })));
+        assert!(matches!(now(&state, "tg-swap", "other"), Err(Error::Locked { .. })));
         drop(first);
-        acquire(&state, "tg-swap", "r").unwrap();
+        now(&state, "tg-swap", "r").unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_tool_had_begun_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::at(dir.path().to_owned());
+        // No process has this number: it is above the kernel's highest.
+        let mut orphan = Some(take(&path(&state), &procedure(u32::MAX)).unwrap().unwrap());
+        let mut waited = 0;
+        acquire(&state, "tg-swap", "r", &mut |holder| {
+            assert_eq!(holder.tool, "upgrade");
+            waited += 1;
+            orphan.take();
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(waited, 1);
     }
 }

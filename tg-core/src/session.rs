@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -10,11 +11,14 @@ use crate::deadline::Deadline;
 use crate::emitter::{Emitter, Verbosity};
 use crate::interrupt::Interrupt;
 use crate::journal::Journal;
-use crate::lock::{self, Lock};
+use crate::lock::{self, Holder, Lock};
 use crate::redact::Redactor;
 use crate::settings::process_env;
 use crate::state::State;
 use crate::{Error, Exit, Fault, cli};
+
+/// How often the lock of a killed tool is looked at.
+const ORPHAN_POLL: Duration = Duration::from_millis(100);
 
 /// What a tool works with from beginning to end.
 pub struct Session {
@@ -95,9 +99,29 @@ impl Session {
         })
     }
 
-    /// From here on the tool changes something: takes the project's lock, opens the journal.
+    /// From here on the tool changes something: takes the project's lock, opens the journal. Waits for
+    /// what a killed tool had begun.
     pub fn begin_change(&self, state: &State) -> Result<Lock, Error> {
-        let lock = lock::acquire(state, self.tool, &self.run)?;
+        let mut told = false;
+        self.begin_change_after(state, &mut |holder| {
+            if !told {
+                let msg = format!("{} was killed; waiting for what it had begun", holder.describe());
+                self.emit.warning("orphaned", &msg, json!({"holder": holder}))?;
+                told = true;
+            }
+            self.check("waiting for what a killed tool had begun")?;
+            self.deadline.sleep(ORPHAN_POLL);
+            Ok(())
+        })
+    }
+
+    /// The same, with another way to deal with what a killed tool had begun.
+    pub fn begin_change_after(
+        &self,
+        state: &State,
+        orphaned: &mut dyn FnMut(&Holder) -> Result<(), Error>,
+    ) -> Result<Lock, Error> {
+        let lock = lock::acquire(state, self.tool, &self.run, orphaned)?;
         self.emit.begin_change(Journal::create(state, &self.run, self.tool)?)?;
         Ok(lock)
     }

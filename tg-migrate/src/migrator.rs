@@ -109,7 +109,7 @@ fn exec(
 }
 
 /// Migrators of this project that are still there: made by us in this or an earlier run, or by hand.
-pub(crate) fn left_behind(project: &Project, engine: &Engine) -> Result<Vec<Container>, MigrateError> {
+pub(crate) fn left_behind(project: &Project, engine: &Engine) -> Result<Vec<Container>, tg_core::Error> {
     let mut found = engine.containers(&project.name, &project.migrate)?;
     found.retain(|container| container.one_off && container.running());
     Ok(found)
