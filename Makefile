@@ -31,7 +31,7 @@ check: lint unit bats ## what needs no Docker: format, lints, unit tests, proced
 lint: ## format and lints, warnings denied
 	@scripts/tests/tools
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
 	shellcheck -x -P SCRIPTDIR $(SHELL_FILES)
 	shfmt -i 2 -d $(SHELL_FILES)
 

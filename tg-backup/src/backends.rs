@@ -9,6 +9,7 @@ use crate::cluster::Cluster;
 use crate::error::Error;
 
 const SESSIONS: &str = include_str!("sql/sessions.sql");
+const HOLDERS: &str = include_str!("sql/holders.sql");
 const TERMINATE: &str = "SELECT pg_catalog.pg_terminate_backend($1)";
 /// Makers of rollback points whose tool was killed: the server goes on until the copy is complete.
 const MAKERS: &str = "SELECT pid FROM pg_catalog.pg_stat_activity WHERE application_name = $1 \
@@ -18,10 +19,14 @@ const MAKERS: &str = "SELECT pid FROM pg_catalog.pg_stat_activity WHERE applicat
 const LEAVE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(2);
 
+/// What the question for sessions calls a prepared transaction.
+const PREPARED: &str = "prepared transaction";
+
 /// Another session in a database.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Session {
-    pub pid: i32,
+    /// Nothing for a prepared transaction, which has no process.
+    pub pid: Option<i32>,
     pub application: String,
     pub user: String,
     pub kind: String,
@@ -30,22 +35,42 @@ pub(crate) struct Session {
 impl Session {
     /// For messages.
     pub(crate) fn describe(&self) -> String {
+        let Some(pid) = self.pid else {
+            return format!("{} {} of {}", self.kind, self.application, self.user);
+        };
         let application = if self.application.is_empty() { &self.kind } else { &self.application };
-        format!("pid {} ({application}, user {})", self.pid, self.user)
+        format!("pid {pid} ({application}, user {})", self.user)
     }
 }
 
 impl Cluster {
     /// The sessions in a database, but for one of ours.
     pub(crate) fn sessions(&mut self, database: &str, but: Option<i32>) -> Result<Vec<Session>, Error> {
-        let rows = self.client.query(SESSIONS, &[&database])?;
+        let sessions = self.listed(SESSIONS, database)?;
+        Ok(sessions.into_iter().filter(|s| but.is_none() || s.pid != but).collect())
+    }
+
+    /// The sessions that keep tables of a database from being read.
+    pub(crate) fn holders(&mut self, database: &str) -> Result<Vec<Session>, Error> {
+        self.listed(HOLDERS, database)
+    }
+
+    fn listed(&mut self, question: &str, database: &str) -> Result<Vec<Session>, Error> {
+        let rows = self.client.query(question, &[&database])?;
         let read = |r: &postgres::Row| Session {
             pid: r.get(0),
             application: r.get(1),
             user: r.get(2),
             kind: r.get(3),
         };
-        Ok(rows.iter().map(read).filter(|s| Some(s.pid) != but).collect())
+        Ok(rows.iter().map(read).collect())
+    }
+
+    /// Refuses a database that has prepared transactions: nobody but their owner can end them.
+    pub(crate) fn refuse_prepared(&mut self, database: &str) -> Result<(), Error> {
+        let mut sessions = self.sessions(database, None)?;
+        sessions.retain(|s| s.kind == PREPARED);
+        if sessions.is_empty() { Ok(()) } else { Err(Error::InUse { database: database.into(), sessions }) }
     }
 
     /// Ends the sessions in a database, but for one of ours, and waits until they are gone.

@@ -6,6 +6,9 @@ use tg_core::database::{ident, literal};
 
 use crate::setting::Setting;
 
+/// Where `template0` is, and what is made from it.
+const DEFAULT_TABLESPACE: &str = "pg_default";
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Database {
     pub name: String,
@@ -46,14 +49,17 @@ impl Database {
     /// An empty database of the same kind under another name.
     pub(crate) fn create(&self, name: &str) -> String {
         let mut sql = format!(
-            "CREATE DATABASE {} TEMPLATE template0 OWNER {} TABLESPACE {} ENCODING {} LC_COLLATE {} LC_CTYPE {}",
+            "CREATE DATABASE {} TEMPLATE template0 OWNER {} ENCODING {} LC_COLLATE {} LC_CTYPE {}",
             ident(name),
             ident(&self.owner),
-            ident(&self.tablespace),
             literal(&self.encoding),
             literal(&self.collate),
             literal(&self.ctype),
         );
+        // To name even the default one asks for a right that owners of databases need not have.
+        if self.tablespace != DEFAULT_TABLESPACE {
+            sql = format!("{sql} TABLESPACE {}", ident(&self.tablespace));
+        }
         let locale = literal(self.locale.as_deref().unwrap_or_default());
         match self.provider.as_deref() {
             Some("i") => sql = format!("{sql} LOCALE_PROVIDER icu ICU_LOCALE {locale}"),

@@ -46,10 +46,11 @@ pub(crate) fn run(
     let intent = json!({"database": database.name, "directory": directory, "compression": compression});
     ctx.change("dump", &format!("dump {}", database.name), intent, || {
         let mut client = ctx.target.connect(crate::TOOL, None)?;
-        let (facts, snapshot) = in_one_snapshot(&mut client, lock_wait, |snapshot| {
+        let counted = in_one_snapshot(&mut client, lock_wait, |snapshot| {
             let arguments = dump_arguments(&database.name, snapshot, compression, lock_wait);
             Sidecar::writing(ctx, directory).run("pg_dump", &arguments)
-        })?;
+        });
+        let (facts, snapshot) = counted.map_err(|e| who_holds(ctx, e))?;
         contents(ctx, directory, &facts.tables)?;
         let data =
             json!({"tables": facts.tables.len(), "rows": facts.tables.iter().map(|t| t.rows).sum::<i64>()});
@@ -94,10 +95,21 @@ fn in_one_snapshot(
         let dumped = work(&exported);
         (dumped, counting.join())
     });
-    dumped?;
+    // A count that fails takes the snapshot away from the dump: its reason is the first one.
     let counted = counted.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    dumped?;
     transaction.commit()?;
     Ok((counted, snapshot))
+}
+
+/// Says who it is when a table could not be had.
+fn who_holds(ctx: &Context, error: Error) -> Error {
+    let in_vain = error.to_string().contains("lock timeout");
+    let holders = || ctx.cluster()?.holders(&ctx.target.name);
+    match in_vain.then(holders) {
+        Some(Ok(sessions)) => Error::Held { database: ctx.target.name.clone(), sessions },
+        _ => error,
+    }
 }
 
 /// Keeps the dump's table of contents, and finds the data of every table that has rows in it.

@@ -28,6 +28,8 @@ pub(crate) enum Error {
     NotFound(String),
     #[error("database {database} is in use by {}", describe(sessions))]
     InUse { database: String, sessions: Vec<Session> },
+    #[error("tables of {database} are locked by {}", describe(sessions))]
+    Held { database: String, sessions: Vec<Session> },
     #[error("what was restored is not what was backed up: {0}")]
     Differs(String),
     #[error("{rows} rows in {tables} tables were written since and would be lost")]
@@ -58,6 +60,7 @@ impl Fault for Error {
             | Error::Damaged { .. }
             | Error::NotFound(_)
             | Error::InUse { .. }
+            | Error::Held { .. }
             | Error::Differs(_)
             | Error::NothingKept(_) => Exit::Unchanged,
             Error::NoContainer(_) | Error::TooOld(_) | Error::NoDatabase(_) => Exit::Environment,
@@ -79,6 +82,7 @@ impl Fault for Error {
             Error::Damaged { .. } => "damaged",
             Error::NotFound(_) => "not-found",
             Error::InUse { .. } => "in-use",
+            Error::Held { .. } => "tables-locked",
             Error::Differs(_) => "differs",
             Error::DataLoss { .. } => "data-loss",
             Error::TooLongAgo(_) => "too-long-ago",
@@ -90,18 +94,19 @@ impl Fault for Error {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Error::Core(core) => return core.hint(),
+            Error::Core(core) => return core.hint().or_else(|| server_hint(&core.to_string())),
             Error::NoSpace { .. } => "free disk space there, or name another directory with --backup-dir".into(),
             Error::NoContainer(_) => {
                 "the host in the URL must be the name of the database service, so that its image's clients can be used".into()
             }
             Error::TooOld(_) => "upgrade PostgreSQL first; older ones get no fixes any more".into(),
             Error::NoDatabase(_) => "check the database's name in the URL or in the compose file".into(),
-            Error::Client { problem, .. } => return client_hint(problem),
+            Error::Client { problem, .. } => return server_hint(problem),
             Error::Incomplete(_) => "run the same command again; if it stays so, see what -v shows".into(),
             Error::Damaged { .. } => "restore another one; tg-backup list --check shows which are intact".into(),
             Error::NotFound(_) => "see tg-backup list".into(),
-            Error::InUse { .. } => "stop the application first, then run the same command again".into(),
+            Error::InUse { .. } => "stop the application, end prepared transactions, then run the same command again".into(),
+            Error::Held { .. } => WAIT_LONGER.into(),
             Error::Differs(_) => "restore another one, and keep this one for whoever looks into it".into(),
             Error::DataLoss { .. } => "see the records above; pass --accept-data-loss to lose these rows".into(),
             Error::TooLongAgo(_) => "pass --accept-data-loss if you know that nothing is lost".into(),
@@ -116,7 +121,9 @@ impl Fault for Error {
             Error::Core(core) => core.details(),
             Error::NoSpace { free, needed, .. } => Some(json!({"free_bytes": free, "needed_bytes": needed})),
             Error::Damaged { id, file, problem } => Some(json!({"id": id, "file": file, "problem": problem})),
-            Error::InUse { sessions, .. } => Some(json!({"sessions": sessions})),
+            Error::InUse { sessions, .. } | Error::Held { sessions, .. } => {
+                Some(json!({"sessions": sessions}))
+            }
             Error::DataLoss { rows, tables } => Some(json!({"rows": rows, "tables": tables})),
             Error::Stuck { sql, .. } => Some(json!({"run": sql})),
             Error::NoContainer(_)
@@ -133,14 +140,13 @@ impl Fault for Error {
     }
 }
 
-fn client_hint(problem: &str) -> Option<String> {
+/// When somebody else holds a table.
+const WAIT_LONGER: &str = "end what holds the tables, or wait longer with --lock-wait";
+
+fn server_hint(problem: &str) -> Option<String> {
     let known = [
         ("No space left", "free disk space, then run the same command again"),
-        ("lock timeout", "somebody holds a table; end that, or wait longer with --lock-wait"),
-        (
-            "canceling statement due to lock",
-            "somebody holds a table; end that, or wait longer with --lock-wait",
-        ),
+        ("lock timeout", WAIT_LONGER),
         ("permission denied", "connect as the owner of the database or as a superuser"),
         ("row-level security", "connect as a role with BYPASSRLS or as a superuser"),
     ];

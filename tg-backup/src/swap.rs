@@ -50,6 +50,7 @@ impl Swap<'_> {
     ) -> Result<Swapped, Error> {
         let live = ctx.target.name.as_str();
         let live_oid = cluster.find(live)?.map(|(oid, _)| oid);
+        cluster.refuse_prepared(live)?;
         let kept = live_oid.map(|_| cluster.free_name(Kind::Old, live)).transpose()?;
         let intent = json!({
             "live": live, "live_oid": live_oid, "new": self.new.name, "new_oid": self.new.oid, "kept": kept,

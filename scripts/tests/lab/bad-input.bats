@@ -115,7 +115,7 @@ refused() {
 }
 
 @test "a second upgrade at the same time" {
-  "$SCRIPTS/upgrade" 1.5.0 >"$LINES/first.jsonl" 2>/dev/null 3>&- &
+  "$SCRIPTS/upgrade" 1.5.0 >"$KEPT/first.jsonl" 2>/dev/null 3>&- &
   first=$!
   until [[ -e $STATE/procedure.json ]]; do sleep 0.05; done
   gives 11 "$SCRIPTS/upgrade" 1.5.0

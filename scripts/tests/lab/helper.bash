@@ -17,13 +17,14 @@ setup() {
   "$LAB/reset" 2>/dev/null
   cd "$TG_LAB_STACK"
   STARTED=$(started_at)
-  LINES=$(lines_dir)/$(basename "$BATS_TEST_FILENAME" .bats)-$BATS_TEST_NUMBER
-  mkdir -p "$LINES"
+  KEPT=$(lines_dir)/$(basename "$BATS_TEST_FILENAME" .bats)-$BATS_TEST_NUMBER
+  CALLS=0
+  mkdir -p "$KEPT"
 }
 
 # The journals tell the same as stdout; a killed tool's has no end and is left out by its test.
 teardown() {
-  [[ -n ${KILLED:-} || ! -d $STATE/runs ]] || cp -r "$STATE/runs" "$LINES/journals"
+  [[ -n ${KILLED:-} || ! -d $STATE/runs ]] || cp -r "$STATE/runs" "$KEPT/journals"
 }
 
 # Runs a command; its stdout is kept for the contract test and in $output, its code in $status.
@@ -32,9 +33,9 @@ gives() {
   local want=$1
   shift
   run --separate-stderr "$@"
-  printf '%s\n' "$output" | sed '/^$/d' >"$LINES/$((++CALLS)).jsonl"
-  [[ -s $LINES/$CALLS.jsonl ]] || rm "$LINES/$CALLS.jsonl"
-  printf '%s\n' "$stderr" >>"$LINES/stderr"
+  CALLS=$((${CALLS:-0} + 1))
+  [[ -z $output ]] || printf '%s\n' "$output" >"$KEPT/$CALLS.jsonl"
+  printf '%s\n' "$stderr" >>"$KEPT/stderr"
   if [[ $status -ne $want ]]; then
     echo "exit $status instead of $want: $*"
     echo "$stderr" | tail -n 20

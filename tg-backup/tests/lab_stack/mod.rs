@@ -1,0 +1,194 @@
+//! A database of a test's own in the lab's server, and the tool pointed at it.
+#![expect(clippy::unwrap_used, reason = "a helper of tests")]
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// The lab's role, a superuser.
+const USER: &str = "terragnos";
+
+pub(crate) struct Database {
+    pub(crate) name: String,
+    stack: PathBuf,
+    dir: tempfile::TempDir,
+}
+
+/// How the tool ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) exit: i32,
+    pub(crate) data: Value,
+    pub(crate) stdout: String,
+}
+
+/// A session that sleeps in the database until this is dropped.
+pub(crate) struct Holder {
+    client: Child,
+    end: Command,
+}
+
+impl Outcome {
+    pub(crate) fn text(&self, key: &str) -> String {
+        self.data[key].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn code(&self) -> String {
+        self.data["error"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Database {
+    /// A database with this content, in the lab that `TG_LAB_STACK` names or this repository's own.
+    pub(crate) fn create(short: &str, content: &str) -> Self {
+        let own = || concat!(env!("CARGO_MANIFEST_DIR"), "/../.lab/stack").into();
+        let stack = std::env::var_os("TG_LAB_STACK").unwrap_or_else(own);
+        let name = format!("bk_{short}_{}", std::process::id());
+        let database = Database { name, stack: stack.into(), dir: tempfile::tempdir().unwrap() };
+        let password = std::fs::read_to_string(database.stack.join("secrets/db_password")).unwrap();
+        let url = format!("postgres://{USER}:{}@db:5432/{}", password.trim(), database.name);
+        std::fs::write(database.path("url"), url).unwrap();
+        database.psql("postgres", &format!("CREATE DATABASE {} TEMPLATE template0", database.name));
+        database.sql(content);
+        database
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tg-backup"));
+        command.arg("-q").arg("-C").arg(&self.stack).args(words).env_remove("TG_RUN_ID");
+        for (flag, name) in
+            [("--state-dir", "state"), ("--backup-dir", "backups"), ("--database-url-file", "url")]
+        {
+            command.arg(flag).arg(self.path(name));
+        }
+        command
+    }
+
+    /// Runs the tool to its end. The result line must say the exit code that the process has.
+    pub(crate) fn tg(&self, words: &[&str]) -> Outcome {
+        let output = self.command(words).output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let last: Value = serde_json::from_str(stdout.lines().last().unwrap_or("{}")).unwrap();
+        let exit = output.status.code().unwrap();
+        assert_eq!(last["data"]["exit"], exit, "{stdout}");
+        Outcome { exit, data: last["data"].clone(), stdout }
+    }
+
+    /// Starts the tool and kills it.
+    pub(crate) fn killed_after(&self, time: Duration, words: &[&str]) {
+        let mut child = self.command(words).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(time);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    fn psql_command(&self, database: &str, sql: &str) -> Command {
+        let mut command = Command::new("docker");
+        command.args(["compose", "--project-directory"]).arg(&self.stack).args([
+            "exec",
+            "-T",
+            "db",
+            "psql",
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            USER,
+            "-d",
+            database,
+            "-c",
+            sql,
+        ]);
+        command
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> String {
+        let output = self.psql_command(database, sql).output().unwrap();
+        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    pub(crate) fn sql(&self, sql: &str) -> String {
+        self.psql(&self.name, sql)
+    }
+
+    /// Rows and a hash of the content of every table, and the database's own properties.
+    pub(crate) fn fingerprint(&self) -> String {
+        let tables = self.sql(
+            "SELECT pg_catalog.string_agg(pg_catalog.format('SELECT %L, count(*), sum(hashtextextended(t::text, 0)) FROM ONLY %I.%I AS t', \
+             n.nspname || '.' || c.relname, n.nspname, c.relname), ' UNION ALL ') \
+             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+             WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'",
+        );
+        let content = self.sql(&format!("{tables} ORDER BY 1"));
+        let objects = self.sql("SELECT oid, lo_get(oid) FROM pg_largeobject_metadata ORDER BY 1");
+        let properties = self.sql(
+            "SELECT pg_get_userbyid(d.datdba), d.datconnlimit, d.datallowconn, shobj_description(d.oid, 'pg_database'), \
+             (SELECT string_agg(x::text, ',' ORDER BY x::text) FROM unnest(d.datacl) AS x), \
+             (SELECT string_agg(s.setrole || s.setconfig::text, ';') FROM pg_db_role_setting AS s WHERE s.setdatabase = d.oid) \
+             FROM pg_database AS d WHERE d.datname = current_database()",
+        );
+        format!("{content}\n{objects}\n{properties}")
+    }
+
+    /// A session in the database, there when this returns.
+    pub(crate) fn hold(&self, time: Duration) -> Holder {
+        let sql = format!("SELECT pg_sleep({})", time.as_secs());
+        let child =
+            self.psql_command(&self.name, &sql).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let there =
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND datname = ";
+        while self.psql("postgres", &format!("{there}'{}'", self.name)) == "0" {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let terminate =
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", self.name);
+        Holder { client: child, end: self.psql_command("postgres", &terminate) }
+    }
+
+    pub(crate) fn history(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path("state/history.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Databases that the tool keeps beside ours.
+    pub(crate) fn siblings(&self) -> usize {
+        self.names().len()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let sql = format!("SELECT datname FROM pg_database WHERE datname LIKE 'tg\\_%\\_{}'", self.name);
+        self.psql("postgres", &sql).lines().map(str::to_owned).collect()
+    }
+
+    /// Containers of ours that are still there.
+    pub(crate) fn sidecars(&self) -> usize {
+        let label = format!("label=tg.state={}", self.path("state").display());
+        let output = Command::new("docker").args(["ps", "-a", "-q", "--filter", &label]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().count()
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.end.output().unwrap();
+        self.client.wait().unwrap();
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        for name in self.names().into_iter().chain([self.name.clone()]) {
+            self.psql("postgres", &format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)"));
+        }
+    }
+}
