@@ -19,7 +19,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(30);
 /// with exact row counts from the dump's own snapshot and a hash of every file. A backup exists only
 /// when it is complete. Exit 3 means that nothing was changed.
 #[derive(Parser, Debug)]
-#[command(name = crate::TOOL, version)]
+#[command(name = crate::TOOL, version, after_long_help = tg_core::cli::EXIT_STATUS)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub action: Option<Action>,

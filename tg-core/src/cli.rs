@@ -6,6 +6,21 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, ValueEnum};
 
+/// The exit codes, for the end of every help text and manual page.
+pub const EXIT_STATUS: &str = "\
+Exit status:
+  0    done, also when it was done already; the answer is yes
+  1    the answer is no
+  2    wrong usage
+  3    failed, nothing was changed
+  4    failed and undone: the old state is serving
+  5    failed and not undone: a person is needed; the result says what to run
+  6    refused by a safety rule: decide, then pass the named flag
+  10   Docker, PostgreSQL or a URL can't be reached, or the configuration is bad
+  11   another tg tool holds the project's lock
+  124  a deadline passed
+  130, 143  interrupted, after the step was finished or undone";
+
 /// How stdout looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -79,10 +94,30 @@ pub fn parse<C: Parser + CommandFactory>() -> Result<C, ExitCode> {
     if let Some(kind) = std::env::args().skip_while(|a| a != "--generate").nth(1) {
         return Err(generate(C::command(), &kind));
     }
-    C::try_parse().map_err(|e| {
-        let _ = e.print();
-        ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2))
+    C::try_parse().map_err(|error| {
+        if error.use_stderr() {
+            complain(C::command().get_name(), &error.render().to_string());
+        } else {
+            // Help and version go to stdout; a reader who has seen enough may close it.
+            let _ = error.print();
+        }
+        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
     })
+}
+
+/// A usage error in the words of all other errors: the problem, then the cure.
+#[expect(clippy::print_stderr, reason = "there is no session yet that could speak")]
+fn complain(name: &str, text: &str) {
+    let (problem, more) = text.trim_start_matches("error: ").split_once("\n").unwrap_or((text, ""));
+    eprintln!("{name}: error: {}", problem.trim());
+    for line in more
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
+    {
+        eprintln!("{name}: hint: {}", line.trim_start_matches("tip: "));
+    }
+    eprintln!("{name}: hint: {name} --help");
 }
 
 /// Writes the manual page or completions of a command to stdout.

@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::Error;
 use crate::container::{Container, PROJECT_LABEL, SERVICE_LABEL};
+use crate::deadline::Deadline;
 
 /// How long one question to the engine may take; stopping and waiting have their own limits.
 pub(crate) const ANSWER: Duration = Duration::from_mins(1);
@@ -129,7 +130,22 @@ impl Engine {
 
     fn remove_with(&self, id: &str, volumes: bool) -> Result<(), Error> {
         let options = query::RemoveContainerOptionsBuilder::new().force(true).v(volumes).build();
-        absent(self.ask(ANSWER, self.docker.remove_container(id, Some(options)))).map(drop)
+        match absent(self.ask(ANSWER, self.docker.remove_container(id, Some(options)))) {
+            // Somebody else is at it: gone is gone.
+            Err(Error::Engine(problem)) if problem.starts_with("409 ") => self.await_gone(id, problem),
+            other => other.map(drop),
+        }
+    }
+
+    fn await_gone(&self, id: &str, problem: String) -> Result<(), Error> {
+        let deadline = Deadline::after(Some(ANSWER));
+        while self.inspect(id)?.is_some() {
+            if deadline.passed() {
+                return Err(Error::Engine(problem));
+            }
+            deadline.sleep(Duration::from_millis(50));
+        }
+        Ok(())
     }
 
     /// The last lines of a container's output.

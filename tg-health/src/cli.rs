@@ -22,7 +22,7 @@ const RISE_WAITING: &str = "2";
 /// Without --wait every target is asked once: exit 0 when all are ready, 1 when one is not. With
 /// --wait they are asked until all are ready, or the time is over: exit 124.
 #[derive(Debug, Parser)]
-#[command(name = "tg-health", version)]
+#[command(name = "tg-health", version, after_long_help = tg_core::cli::EXIT_STATUS)]
 pub(crate) struct Cli {
     /// What to ask, http:// or https:// [default: the project's health URL [env: TG_HEALTH_URL]
     /// [x-tg: health_url] and every running API container]

@@ -13,7 +13,7 @@ pub(crate) const DEFAULT_EXEC: &str = "node dist/scripts/migrate.js";
 /// never the code of the container that is up. Exit 0 when it ended well, 3 when it failed and the
 /// database is as before, 5 when it failed and left changes; its own exit code is in the result.
 #[derive(Parser, Debug)]
-#[command(name = crate::TOOL, version, subcommand_negates_reqs = true)]
+#[command(name = crate::TOOL, version, after_long_help = tg_core::cli::EXIT_STATUS)]
 pub(crate) struct Cli {
     /// Release whose migrations to run [default: the one in the project's files]
     #[arg(long, value_name = "VERSION")]

@@ -9,7 +9,7 @@ use tg_core::cli::Shared;
 /// image's tag comes from, or in the compose file itself. Everything else in the file stays as it
 /// is. What ran before is remembered by image, so that a rollback needs neither registry nor tag.
 #[derive(Parser, Debug)]
-#[command(name = crate::TOOL, version)]
+#[command(name = crate::TOOL, version, after_long_help = tg_core::cli::EXIT_STATUS)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub action: Action,

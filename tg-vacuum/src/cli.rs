@@ -16,7 +16,7 @@ const LOCK_TIMEOUT: &str = "2s";
 /// Safe while the application runs: never FULL, no truncation, a locked table is skipped and
 /// reported, nobody waits behind us. Exit 0 also when tables were skipped; 1 when one failed.
 #[derive(Debug, Parser)]
-#[command(name = "tg-vacuum", version)]
+#[command(name = "tg-vacuum", version, after_long_help = tg_core::cli::EXIT_STATUS)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

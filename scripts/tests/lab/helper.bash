@@ -46,6 +46,18 @@ gives() {
 
 result() { jq -rs "map(select(.type == \"result\"))[-1].$1" <<<"$output"; }
 
+# Whether a line of the output meets a condition of jq's.
+printed() { jq -es "any(.[]; $1)" <<<"$output" >/dev/null || { echo "no line: $1"; return 1; }; }
+
+# A row that was acknowledged through the load balancer; its id.
+posted_feature() {
+  local id
+  id=$(cat /proc/sys/kernel/random/uuid)
+  curl -fsS -X POST -H 'content-type: application/json' -d "{\"client_id\":\"$id\",\"name\":\"n\",\"lon\":1,\"lat\":2}" \
+    "$TG_LAB_URL/v1/features" >/dev/null
+  echo "$id"
+}
+
 hint_given() { [[ $stderr == *"hint: "* ]] || { echo "no hint: $stderr"; return 1; }; }
 
 # Nobody may stop or recreate these, whatever happens to the application.

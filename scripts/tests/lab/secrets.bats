@@ -5,7 +5,6 @@ bats_require_minimum_version 1.5.0
 load helper
 
 secrets() {
-  cat secrets/* | tr -d '\n' | sed 's/$/\n/' >/dev/null
   local file
   for file in secrets/*; do
     tr -d '\r\n' <"$file"
