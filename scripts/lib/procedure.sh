@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# The names are used by the scripts that source this file.
+# shellcheck disable=SC2034
 # What the procedures share: their lines of output, their lock, their memory, and how they call a
 # tool. Sourced, never run. A procedure branches on exit codes alone; jq only reads a result.
 
@@ -130,7 +132,7 @@ new_run() { date -u "+%Y%m%dT%H%M%SZ-$(printf '%04x' $((RANDOM * 2 + RANDOM % 2)
 # One change at a time. The lock is a file that tells who holds it; it goes with the process.
 take_lock() {
   [[ -z $DRY_RUN ]] || return 0
-  mkdir -p -m 700 "$STATE_DIR"
+  (umask 077 && mkdir -p "$STATE_DIR")
   exec 9<>"$STATE_DIR/lock"
   if ! flock --nonblock 9; then
     local holder

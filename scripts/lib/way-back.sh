@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# The names are used by the scripts that source this file.
+# shellcheck disable=SC2034
 # The way back, shared by upgrade and rollback: old images, and the database as it was if the
 # migration changed it. Every step can be repeated, so a killed way back is walked again from its
 # beginning.

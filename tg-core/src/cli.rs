@@ -108,7 +108,7 @@ pub fn parse<C: Parser + CommandFactory>() -> Result<C, ExitCode> {
 /// A usage error in the words of all other errors: the problem, then the cure.
 #[expect(clippy::print_stderr, reason = "there is no session yet that could speak")]
 fn complain(name: &str, text: &str) {
-    let (problem, more) = text.trim_start_matches("error: ").split_once("\n").unwrap_or((text, ""));
+    let (problem, more) = text.trim_start_matches("error: ").split_once('\n').unwrap_or((text, ""));
     eprintln!("{name}: error: {}", problem.trim());
     for line in more
         .lines()
