@@ -125,6 +125,9 @@ read_state() {
   VERSION_NOW=$(jq -r '.version // empty' <<<"$result")
 }
 
+# An upgrade that was killed before it stopped anything has changed nothing: it binds nobody.
+unfinished_changed_something() { [[ $UNFINISHED != null && $(unfinished phase) != prepare ]]; }
+
 unfinished() { jq -r ".$1 // empty" <<<"$UNFINISHED"; }
 
 new_run() { date -u "+%Y%m%dT%H%M%SZ-$(printf '%04x' $((RANDOM * 2 + RANDOM % 2)))"; }

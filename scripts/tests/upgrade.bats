@@ -131,6 +131,15 @@ HOOK
   [[ ! -e $STUB/calls ]]
 }
 
+@test "an upgrade that was killed before it changed anything is no obstacle to another" {
+  mkdir -p "$STUB/state"
+  echo '{"procedure":"upgrade","run":"r","from":"1.4.0","to":"1.5.0","phase":"prepare"}' >"$STUB/state/procedure.json"
+  run -3 --separate-stderr "$SCRIPTS/rollback"
+  run -0 --separate-stderr "$SCRIPTS/preflight" 1.4.1
+  run -0 --separate-stderr "$SCRIPTS/upgrade" 1.4.1
+  [[ $(jq -rs '.[0].run' <<<"$output") != r && ! -e $STUB/state/procedure.json ]]
+}
+
 @test "what a person started meanwhile makes the rows of a resumed upgrade theirs" {
   mkdir -p "$STUB/state"
   echo '{"procedure":"upgrade","run":"r","from":"1.4.0","to":"1.6.0","phase":"migrate"}' >"$STUB/state/procedure.json"

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::Format;
 use crate::event::{self, Event, Kind, StepState};
 use crate::journal::Journal;
+use crate::messages::{Messages, Verbosity};
 use crate::redact::Redactor;
 use crate::{Error, Fault, text};
 
@@ -24,24 +25,11 @@ pub enum Role {
     Changer,
 }
 
-/// How much goes to stderr.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verbosity {
-    /// Errors alone.
-    Quiet,
-    /// Warnings too.
-    Normal,
-    /// Every outside command.
-    Verbose,
-}
-
 /// Writes events to stdout and to the journal, and messages for people to stderr.
 pub struct Emitter {
-    tool: &'static str,
+    messages: Messages,
     run: String,
     json: bool,
-    verbosity: Verbosity,
-    redactor: Arc<Redactor>,
     inner: Mutex<Inner>,
 }
 
@@ -59,31 +47,18 @@ struct Inner {
 impl Emitter {
     /// An emitter on the process's own stdout.
     #[must_use]
-    pub fn stdout(
-        tool: &'static str,
-        run: &str,
-        format: Format,
-        verbosity: Verbosity,
-        redactor: Arc<Redactor>,
-    ) -> Self {
+    pub fn stdout(messages: Messages, run: &str, format: Format) -> Self {
         let json = match format {
             Format::Json => true,
             Format::Text => false,
             Format::Auto => !std::io::stdout().is_terminal(),
         };
-        Self::new(tool, run, json, verbosity, redactor, Box::new(std::io::stdout()))
+        Self::new(messages, run, json, Box::new(std::io::stdout()))
     }
 
     /// An emitter on any writer.
     #[must_use]
-    pub fn new(
-        tool: &'static str,
-        run: &str,
-        json: bool,
-        verbosity: Verbosity,
-        redactor: Arc<Redactor>,
-        out: Box<dyn Write + Send>,
-    ) -> Self {
+    pub fn new(messages: Messages, run: &str, json: bool, out: Box<dyn Write + Send>) -> Self {
         let inner = Inner {
             out,
             role: Role::Reader,
@@ -93,7 +68,7 @@ impl Emitter {
             started: false,
             last_progress: None,
         };
-        Emitter { tool, run: run.to_owned(), json, verbosity, redactor, inner: Mutex::new(inner) }
+        Emitter { messages, run: run.to_owned(), json, inner: Mutex::new(inner) }
     }
 
     /// From now on the tool changes something: lines go to the journal, a closed stdout is ignored.
@@ -183,7 +158,7 @@ impl Emitter {
             all.extend(more);
         }
         if self.json {
-            self.say(Verbosity::Normal, &format!("warning: {msg}"));
+            self.messages.say(Verbosity::Normal, &format!("warning: {msg}"));
         }
         self.line(Kind::Warning, msg, all)
     }
@@ -195,38 +170,28 @@ impl Emitter {
 
     /// Tells on stderr what is done outside, under `-v`.
     pub fn explain(&self, msg: &str) {
-        self.say(Verbosity::Verbose, msg);
+        self.messages.say(Verbosity::Verbose, msg);
     }
 
     /// An error and its cure on stderr.
     pub fn error(&self, message: &str, hint: Option<&str>) {
-        self.say(Verbosity::Quiet, &format!("error: {message}"));
-        if let Some(hint) = hint {
-            self.say(Verbosity::Quiet, &format!("hint: {hint}"));
-        }
+        self.messages.error(message, hint);
     }
 
     /// What keeps secrets out.
     #[must_use]
     pub fn redactor(&self) -> &Arc<Redactor> {
-        &self.redactor
-    }
-
-    #[expect(clippy::print_stderr, reason = "the one place that writes to stderr")]
-    fn say(&self, level: Verbosity, msg: &str) {
-        if level <= self.verbosity {
-            eprintln!("{}: {}", self.tool, self.redactor.clean(msg));
-        }
+        &self.messages.redactor
     }
 
     fn line(&self, kind: Kind, msg: &str, mut data: Value) -> Result<(), Error> {
-        let msg = self.redactor.clean(msg);
-        self.redactor.clean_value(&mut data);
+        let msg = self.messages.redactor.clean(msg);
+        self.messages.redactor.clean_value(&mut data);
         let event = Event {
             v: event::WIRE_VERSION,
             ts: event::now(),
             run: &self.run,
-            tool: self.tool,
+            tool: self.messages.tool,
             kind,
             msg: &msg,
             data: &data,
@@ -278,7 +243,7 @@ mod tests {
     }
 
     fn emitter(sink: &Sink) -> Emitter {
-        Emitter::new("tg-x", "r", true, Verbosity::Quiet, Arc::default(), Box::new(sink.clone()))
+        Emitter::new(Messages::new("tg-x", Verbosity::Quiet), "r", true, Box::new(sink.clone()))
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod interrupt;
 pub mod job;
 pub mod journal;
 pub mod lock;
+pub mod messages;
 pub mod passfile;
 pub mod process;
 pub mod project;

@@ -125,9 +125,10 @@ pub fn edits(project: &Project, wanted: &[(&Pin, String)]) -> Result<Vec<Edit>, 
             let path = env_file_of(project, &name);
             change(&mut edits, &path, true, |text| Some(dotenv::set(text, &name, &value)))?;
         } else {
-            let path = compose_file_of(project, &pin.raw)?;
             let new = Reference::parse(&pin.raw).at(tag);
-            change(&mut edits, &path, false, |text| replace_image(text, &pin.raw, &new))?;
+            for path in compose_files_of(project, &pin.raw)? {
+                change(&mut edits, path, false, |text| replace_image(text, &pin.raw, &new))?;
+            }
         }
     }
     edits.retain(|edit| edit.before.as_deref() != Some(edit.after.as_str()));
@@ -152,15 +153,21 @@ fn env_file_of(project: &Project, name: &str) -> PathBuf {
     files.iter().rev().find(holds).or_else(|| files.last()).cloned().unwrap_or_else(|| project.path(".env"))
 }
 
-fn compose_file_of(project: &Project, raw: &str) -> Result<PathBuf, Error> {
+/// Every compose file with a line for this image: services may stand in several.
+fn compose_files_of<'a>(project: &'a Project, raw: &str) -> Result<Vec<&'a PathBuf>, Error> {
     let holds = |file: &&PathBuf| {
         std::fs::read_to_string(file).is_ok_and(|text| replace_image(&text, raw, raw).is_some())
     };
-    project.files.iter().rev().find(holds).cloned().ok_or_else(|| Error::Compose {
-        problem: format!("no line with image: {raw} in {}", display(&project.files)),
-        hint: "the image may come from extends or include; write it in the compose file, or use a variable"
-            .into(),
-    })
+    let files: Vec<_> = project.files.iter().filter(holds).collect();
+    if files.is_empty() {
+        return Err(Error::Compose {
+            problem: format!("no line with image: {raw} in {}", display(&project.files)),
+            hint:
+                "the image may come from extends or include; write it in the compose file, or use a variable"
+                    .into(),
+        });
+    }
+    Ok(files)
 }
 
 fn change(

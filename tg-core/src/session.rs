@@ -1,18 +1,17 @@
 //! One run of one tool, from its first line to its exit code.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::cli::{Format, Shared};
 use crate::deadline::Deadline;
-use crate::emitter::{Emitter, Verbosity};
+use crate::emitter::Emitter;
 use crate::interrupt::Interrupt;
 use crate::journal::Journal;
 use crate::lock::{self, Holder, Lock};
-use crate::redact::Redactor;
+use crate::messages::{Messages, Verbosity};
 use crate::settings::process_env;
 use crate::state::State;
 use crate::{Error, Exit, Fault, cli};
@@ -87,7 +86,7 @@ impl Session {
         };
         let joined = named.is_some();
         let run = named.unwrap_or_else(|| ulid::Ulid::generate().to_string());
-        let emit = Emitter::stdout(tool, &run, format, verbosity, Arc::new(Redactor::default()));
+        let emit = Emitter::stdout(Messages::new(tool, verbosity), &run, format);
         Ok(Session {
             tool,
             run,
@@ -212,7 +211,7 @@ fn finish(session: &Session, version: &str, exit: Exit, msg: &str, summary: Valu
 /// A session that can't be opened still ends with one result; how stdout shall look is not known.
 fn fail_early(tool: &'static str, version: &str, error: &Error) -> ExitCode {
     let run = ulid::Ulid::generate().to_string();
-    let emit = Emitter::stdout(tool, &run, Format::Auto, Verbosity::Normal, Arc::default());
+    let emit = Emitter::stdout(Messages::new(tool, Verbosity::Normal), &run, Format::Auto);
     let (interrupt, deadline) = (Interrupt::default(), Deadline::after(None));
     let session = Session { tool, run, joined: false, emit, interrupt, deadline, shared: Shared::default() };
     fail(&session, version, error)

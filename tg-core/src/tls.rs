@@ -25,7 +25,11 @@ impl Tls {
         let Tls::Verified(file) = self else { return Ok(None) };
         let mut roots = RootCertStore::empty();
         if let Some(path) = file {
-            let wrong = |problem: String| Error::File { path: path.clone(), problem };
+            let wrong = |problem: String| Error::Setting {
+                key: "sslrootcert".into(),
+                origin: path.display().to_string(),
+                problem,
+            };
             for certificate in CertificateDer::pem_file_iter(path).map_err(|e| wrong(e.to_string()))? {
                 let certificate = certificate.map_err(|e| wrong(e.to_string()))?;
                 roots.add(certificate).map_err(|e| wrong(e.to_string()))?;

@@ -1,15 +1,17 @@
 //! Pulls the images of a release.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use serde_json::json;
 use tg_core::engine::Engine;
 use tg_core::image::Reference;
+use tg_core::process::Runner;
 use tg_core::release;
 use tg_core::session::{Answer, Session};
 
 use crate::cli::{Cli, To, Which};
-use crate::effects::{DryRun, Effects, Real};
+use crate::effects::{DryRun, Effects, Real, pull_error};
 use crate::error::SwapError;
 use crate::plan::Plan;
 
@@ -70,27 +72,39 @@ fn pull(
 /// Asks the registry and fetches nothing.
 fn preview(session: &Session, engine: &Engine, references: &BTreeSet<String>) -> Result<Answer, SwapError> {
     for reference in references {
-        let not_asked = |problem: String| SwapError::Registry { reference: reference.clone(), problem };
-        let digest = match engine.registry_digest(reference) {
-            Ok(digest) => digest,
-            Err(tg_core::Error::Engine(problem)) if problem.contains("manifest unknown") => None,
-            Err(tg_core::Error::Engine(problem)) => return Err(not_asked(problem)),
-            Err(error) => return Err(error.into()),
-        };
-        let Some(digest) = digest else {
-            return Err(SwapError::ImageNotFound {
-                reference: reference.clone(),
-                problem: "the registry has none".into(),
-            });
-        };
-        session.emit.record(
-            &format!("{reference} is {digest} in the registry"),
-            json!({"kind": "image", "image": reference, "digest": digest}),
-        )?;
+        let digest = in_registry(session, engine, reference)?;
+        let known = digest.as_deref().unwrap_or("there");
+        let data = json!({"kind": "image", "image": reference, "digest": digest});
+        session.emit.record(&format!("{reference} is {known} in the registry"), data)?;
         DryRun { session }.pull(reference)?;
     }
     let msg = format!("dry run: {} can be pulled", words(references));
     Ok(Answer::yes(msg, json!({"changed": false, "images": references})))
+}
+
+/// That the registry has an image, and its digest where it tells. The engine asks without
+/// credentials; a registry that wants some is asked by the docker program, which knows them.
+fn in_registry(session: &Session, engine: &Engine, reference: &str) -> Result<Option<String>, SwapError> {
+    let missing = |problem: String| SwapError::ImageNotFound { reference: reference.to_owned(), problem };
+    let registry = |problem: String| SwapError::Registry { reference: reference.to_owned(), problem };
+    match engine.registry_digest(reference) {
+        Ok(Some(digest)) => Ok(Some(digest)),
+        Ok(None) => Err(missing("the registry has none".into())),
+        Err(tg_core::Error::Engine(problem)) if problem.contains("manifest unknown") => Err(missing(problem)),
+        Err(tg_core::Error::Engine(problem)) if wants_credentials(&problem) => {
+            let runner = Runner { emit: &session.emit, deadline: session.deadline };
+            let asked = runner.capture(Command::new("docker").args(["manifest", "inspect", reference]));
+            asked.map(|_| None).map_err(|e| pull_error(reference, e))
+        }
+        Err(tg_core::Error::Engine(problem)) => Err(registry(problem)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn wants_credentials(problem: &str) -> bool {
+    ["401", "403", "unauthorized", "denied", "authentication", "no basic auth"]
+        .iter()
+        .any(|word| problem.contains(word))
 }
 
 fn words(references: &BTreeSet<String>) -> String {
