@@ -14,6 +14,7 @@ DRY_RUN=
 RUN=
 STATE_DIR=
 UNFINISHED=null
+STARTED=
 INTERRUPTED=0
 
 say() { printf '%s: %s\n' "$PROCEDURE" "$*" >&2; }
@@ -39,6 +40,9 @@ text_wanted() {
 # One line of output, as the tools print theirs: TYPE MESSAGE DATA. A closed stdout is no reason to
 # stop half-way.
 emit() {
+  # What fails before it could say what it is about still begins with a start.
+  [[ $1 == start || -n $STARTED ]] || text_wanted || emit start "$PROCEDURE" '{}'
+  [[ $1 != start ]] || STARTED=1
   if text_wanted; then
     [[ $1 == result && $3 == *'"ok":false'* ]] || printf '%s\n' "$2" || :
     return 0

@@ -156,6 +156,7 @@ HOOK
   echo '{"tool":"upgrade","pid":42,"run":"other","host":"h","since":"s"}' >&8
   run -11 --separate-stderr "$SCRIPTS/upgrade" 1.5.0
   exec 8>&-
+  [[ $(jq -rs 'map(.type) | join(" ")' <<<"$output") == "start result" ]]
   [[ $(last_result data.error.message) == *"upgrade (pid 42, run other)"* ]]
   [[ ! -e $STUB/calls ]]
 }
