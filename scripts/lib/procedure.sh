@@ -24,6 +24,7 @@ fail() { # CODE MESSAGE [HINT]
   local code=$1 message=$2 hint=${3:-}
   say "error: $message"
   [[ -z $hint ]] || say "hint: $hint"
+  RUN=${RUN:-$(new_run)}
   emit result "$message" "$(jq -cn --argjson exit "$code" --arg message "$message" --arg hint "$hint" \
     '{ok: false, exit: $exit, error: {code: "procedure", message: $message, hint: (if $hint == "" then null else $hint end), retryable: ($exit == 10 or $exit == 11)}}')"
   exit "$code"

@@ -60,6 +60,7 @@ health --wait=5m --expect-version 1.4.0"
 
 @test "with nothing to go back to nothing is changed" {
   run -3 --separate-stderr "$SCRIPTS/rollback"
+  [[ -n $(last_result run) ]]
   run -3 --separate-stderr "$SCRIPTS/rollback" no-such-run
   [[ ! -e $STUB/calls ]]
 }
