@@ -19,7 +19,7 @@ INTERRUPTED=0
 
 say() { printf '%s: %s\n' "$PROCEDURE" "$*" >&2; }
 
-# hint_of CODE: what to do about an exit code that a tool explained on stderr already.
+# Ends the procedure: the reason and the cure for a person, the result for a machine.
 fail() { # CODE MESSAGE [HINT]
   local code=$1 message=$2 hint=${3:-}
   say "error: $message"

@@ -6,9 +6,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::Error;
 use crate::cli::Shared;
 use crate::process::Runner;
-use crate::{Error, Fault};
 
 /// How to call Compose for one project.
 #[derive(Clone, Debug)]
@@ -116,12 +116,4 @@ fn unreadable(error: Error) -> Error {
         "see what docker compose config says"
     };
     Error::Compose { problem, hint: hint.into() }
-}
-
-/// Whether an error came from Docker itself being away, as the docker program words it.
-#[must_use]
-pub fn engine_is_away(error: &Error) -> bool {
-    error.code() == "docker-unreachable"
-        || matches!(error, Error::ProgramFailed { problem, .. }
-            if problem.contains("Cannot connect to the Docker daemon") || problem.contains("error during connect"))
 }

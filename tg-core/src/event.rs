@@ -1,5 +1,5 @@
 //! One line of output: a fixed header, then `type`, `msg` for people, and `data`.
-//! The contract in prose is `docs/events.md`; `scripts/tests/contract` re-declares it by hand.
+//! The contract in prose is `docs/events.md`; `tests/contract.rs` re-declares it by hand.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -8,7 +8,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -130,12 +130,6 @@ pub fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Where the lock of a state directory is, for scripts that hold it with flock(1).
-#[must_use]
-pub fn path(state: &State) -> PathBuf {
-    state.root().join("lock")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,7 +162,7 @@ mod tests {
     fn a_tool_enters_the_lock_of_its_own_procedure_but_only_one_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
         let state = State::at(dir.path().to_owned());
-        let _held = take(&path(&state), &procedure(std::process::id())).unwrap().unwrap();
+        let _held = take(&state.root().join("lock"), &procedure(std::process::id())).unwrap().unwrap();
         let first = now(&state, "tg-migrate", "r").unwrap();
         assert!(matches!(now(&state, "tg-swap", "r"), Err(Error::Locked { .. })));
         assert!(matches!(now(&state, "tg-swap", "other"), Err(Error::Locked { .. })));
@@ -181,7 +175,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = State::at(dir.path().to_owned());
         // No process has this number: it is above the kernel's highest.
-        let mut orphan = Some(take(&path(&state), &procedure(u32::MAX)).unwrap().unwrap());
+        let mut orphan = Some(take(&state.root().join("lock"), &procedure(u32::MAX)).unwrap().unwrap());
         let mut waited = 0;
         acquire(&state, "tg-swap", "r", &mut |holder| {
             assert_eq!(holder.tool, "upgrade");

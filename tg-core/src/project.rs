@@ -193,15 +193,6 @@ impl Project {
         self.shared.env_files.iter().map(|f| here.join(f)).collect()
     }
 
-    /// The image texts of the services before variables are filled in.
-    pub fn raw_image(&self, runner: Runner, service: &str) -> Result<String, Error> {
-        let raw = self.compose.config(runner, &["--no-interpolate"])?;
-        raw["services"][service]["image"].as_str().map(str::to_owned).ok_or_else(|| Error::Compose {
-            problem: format!("service {service} has no image"),
-            hint: "give the service an image:".into(),
-        })
-    }
-
     fn learn_secrets(&self, redactor: &redact::Redactor) {
         for service in self.service_names() {
             let Some(environment) = self.service(service).and_then(|s| s["environment"].as_object()) else {
