@@ -1,10 +1,13 @@
 //! The flags that all tools share.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory, Parser, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, CommandFactory, Parser, ValueEnum};
 
 /// The exit codes, for the end of every help text and manual page.
 pub const EXIT_STATUS: &str = "\
@@ -84,6 +87,28 @@ pub struct Shared {
     pub generate: Option<String>,
 }
 
+impl Shared {
+    /// The flags that name the project, as another tool would be given them.
+    #[must_use]
+    pub fn project_words(&self) -> Vec<OsString> {
+        let mut words = Vec::new();
+        let here = std::env::current_dir().unwrap_or_default();
+        let paths = [
+            ("-C", self.project_directory.as_slice()),
+            ("-f", self.files.as_slice()),
+            ("--env-file", self.env_files.as_slice()),
+            ("--state-dir", self.state_dir.as_slice()),
+        ];
+        for (flag, path) in paths.into_iter().flat_map(|(flag, paths)| paths.iter().map(move |p| (flag, p))) {
+            words.extend([flag.into(), here.join(path).into_os_string()]);
+        }
+        if let Some(name) = &self.project_name {
+            words.extend(["-p".into(), name.into()]);
+        }
+        words
+    }
+}
+
 /// Reads a humantime duration: `90s`, `5m`, `1h 30m`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|e| format!("{e}; write it as 90s, 5m or 1h 30m"))
@@ -94,7 +119,7 @@ pub fn parse<C: Parser + CommandFactory>() -> Result<C, ExitCode> {
     if let Some(kind) = std::env::args().skip_while(|a| a != "--generate").nth(1) {
         return Err(generate(C::command(), &kind));
     }
-    C::try_parse().map_err(|error| {
+    read(&mut C::command(), std::env::args_os()).map_err(|error| {
         if error.use_stderr() {
             complain(C::command().get_name(), &error.render().to_string());
         } else {
@@ -103,6 +128,29 @@ pub fn parse<C: Parser + CommandFactory>() -> Result<C, ExitCode> {
         }
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
     })
+}
+
+fn read<C: Parser>(
+    command: &mut Command,
+    words: impl IntoIterator<Item = OsString>,
+) -> Result<C, clap::Error> {
+    let matches = command.try_get_matches_from_mut(words)?;
+    nothing_is_ignored(command, &matches)?;
+    C::from_arg_matches(&matches).map_err(|error| error.format(command))
+}
+
+/// A flag of the action without a name says nothing to a named one. Flags that all share may stand
+/// before the name as well as after it, which is why clap's own `args_conflicts_with_subcommands`
+/// will not do.
+fn nothing_is_ignored(command: &mut Command, matches: &ArgMatches) -> Result<(), clap::Error> {
+    let Some(name) = matches.subcommand_name() else { return Ok(()) };
+    let given =
+        |arg: &&clap::Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let Some(flag) = command.get_arguments().filter(|arg| !arg.is_global_set()).find(given) else {
+        return Ok(());
+    };
+    let problem = format!("{flag} says nothing to the command {name}, before which it stands");
+    Err(command.error(ErrorKind::ArgumentConflict, problem))
 }
 
 /// A usage error in the words of all other errors: the problem, then the cure.
@@ -136,5 +184,52 @@ fn generate(mut command: clap::Command, kind: &str) -> ExitCode {
     match std::io::Write::write_all(&mut std::io::stdout(), &page) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Subcommand;
+
+    use super::*;
+
+    #[derive(Parser, Debug)]
+    #[command(name = "tool", version)]
+    struct Tool {
+        #[command(subcommand)]
+        action: Option<Action>,
+        #[arg(long)]
+        to: Option<String>,
+        #[arg(long, default_value_t = 3)]
+        rise: u32,
+        #[command(flatten)]
+        shared: Shared,
+    }
+
+    #[derive(Subcommand, Debug)]
+    enum Action {
+        Status,
+    }
+
+    fn given(line: &str) -> Result<Tool, ErrorKind> {
+        let words = line.split(' ').map(OsString::from);
+        read(&mut Tool::command(), words).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn flags_that_all_share_stand_before_a_command_or_after_it() {
+        for line in ["tool -v -C /x status", "tool status -v -C /x", "tool -v status -C /x"] {
+            let tool = given(line).unwrap();
+            assert!(tool.shared.verbose && tool.shared.project_directory.is_some(), "{line}");
+            assert!(matches!(tool.action, Some(Action::Status)), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_flag_of_the_default_action_is_refused_before_a_command_that_would_ignore_it() {
+        assert_eq!(given("tool --to 1 status").unwrap_err(), ErrorKind::ArgumentConflict);
+        assert_eq!(given("tool --rise 3 status").unwrap_err(), ErrorKind::ArgumentConflict);
+        let tool = given("tool --to 1 --rise 4").unwrap();
+        assert_eq!((tool.to.as_deref(), tool.rise), (Some("1"), 4));
     }
 }
