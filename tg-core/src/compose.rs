@@ -1,6 +1,7 @@
 //! The `docker compose` program. Compose alone knows its own hashes, secrets, networks and
 //! interpolation, so whatever creates a container goes through it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -88,6 +89,15 @@ impl Compose {
             .capture(&mut self.command(&["--profile", "*", "config", "--hash", service]))
             .map_err(unreadable)?;
         Ok(text.split_whitespace().last().unwrap_or_default().to_owned())
+    }
+
+    /// The hashes of all services, by name.
+    pub fn hashes(&self, runner: Runner) -> Result<HashMap<String, String>, Error> {
+        let text = runner
+            .capture(&mut self.command(&["--profile", "*", "config", "--hash", "*"]))
+            .map_err(unreadable)?;
+        let pair = |line: &str| line.split_once(' ').map(|(name, hash)| (name.to_owned(), hash.to_owned()));
+        Ok(text.lines().filter_map(pair).collect())
     }
 
     /// The project as Compose sees it, with the services of all profiles.

@@ -53,6 +53,9 @@ pub struct Container {
     /// Made by `compose run`.
     #[serde(skip)]
     pub one_off: bool,
+    /// Its first process, as the engine's host counts; `None` when it does not run.
+    #[serde(skip)]
+    pub pid: Option<u32>,
 }
 
 impl Container {
@@ -108,6 +111,7 @@ impl From<ContainerInspectResponse> for Container {
             published: published.collect(),
             config_hash: label(HASH_LABEL),
             one_off: label(ONE_OFF_LABEL) == "True",
+            pid: state.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0),
         }
     }
 }

@@ -112,6 +112,46 @@ impl Engine {
         absent(self.ask(limit, self.docker.stop_container(id, Some(options.build())))).map(drop)
     }
 
+    /// Stops containers side by side, each with its own signal and grace.
+    pub fn stop_all(&self, ids: &[&str]) -> Result<(), Error> {
+        let stops = ids.iter().map(|id| self.docker.stop_container(id, None::<query::StopContainerOptions>));
+        let limit = ANSWER + Duration::from_mins(10);
+        self.all(limit, futures_util::future::join_all(stops))
+    }
+
+    /// Removes containers side by side, as [`Self::remove`] does one.
+    pub fn remove_all(&self, ids: &[&str]) -> Result<(), Error> {
+        let options = query::RemoveContainerOptionsBuilder::new().force(true).build();
+        let removals = ids.iter().map(|id| self.docker.remove_container(id, Some(options.clone())));
+        match self.all(ANSWER, futures_util::future::join_all(removals)) {
+            // Somebody else is at one of them: gone is gone.
+            Err(Error::Engine(problem)) if problem.starts_with("409 ") => {
+                ids.iter().try_for_each(|id| self.await_gone(id, problem.clone()))
+            }
+            done => done,
+        }
+    }
+
+    /// The first failure of many questions; what is not there is no failure.
+    fn all(
+        &self,
+        limit: Duration,
+        questions: impl Future<Output = Vec<Result<(), DockerError>>>,
+    ) -> Result<(), Error> {
+        let answers = self.ask(limit, async { Ok(questions.await) })?;
+        for answer in answers {
+            absent(answer.map_err(|e| classify(&e)))?;
+        }
+        Ok(())
+    }
+
+    /// Starts containers side by side.
+    pub fn start_all(&self, ids: &[&str]) -> Result<(), Error> {
+        let starts =
+            ids.iter().map(|id| self.docker.start_container(id, None::<query::StartContainerOptions>));
+        self.all(ANSWER + Duration::from_mins(10), futures_util::future::join_all(starts))
+    }
+
     /// Starts a container that exists.
     pub fn start(&self, id: &str) -> Result<(), Error> {
         self.ask(ANSWER, self.docker.start_container(id, None::<query::StartContainerOptions>))
@@ -193,6 +233,13 @@ impl Engine {
         let found = absent(self.ask(ANSWER, self.docker.inspect_registry_image(reference, None)))?;
         Ok(found.and_then(|d| d.descriptor.digest))
     }
+
+    /// The registries, as `host` or `host:port`, that the engine was told to trust without TLS.
+    pub fn insecure_registries(&self) -> Result<Vec<String>, Error> {
+        let info = self.ask(ANSWER, self.docker.info())?;
+        let known = info.registry_config.and_then(|config| config.index_configs).unwrap_or_default();
+        Ok(known.into_iter().filter(|(_, index)| index.secure == Some(false)).map(|(host, _)| host).collect())
+    }
 }
 
 impl From<ImageInspect> for Image {
@@ -208,7 +255,7 @@ impl From<ImageInspect> for Image {
 }
 
 /// A 404 is an answer: not there.
-fn absent<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+pub(crate) fn absent<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(Error::Engine(problem)) if problem.starts_with("404 ") => Ok(None),
@@ -223,6 +270,7 @@ fn classify(error: &DockerError) -> Error {
         }
         DockerError::HyperResponseError { .. }
         | DockerError::HttpClientError { .. }
+        | DockerError::HyperLegacyError { .. }
         | DockerError::IOError { .. }
         | DockerError::RequestTimeoutError => Error::EngineUnreachable(reason(error)),
         other => Error::Engine(reason(other)),

@@ -61,7 +61,7 @@ impl Engine {
         Ok(code)
     }
 
-    fn create(&self, job: &Job) -> Result<String, Error> {
+    pub(crate) fn create(&self, job: &Job) -> Result<String, Error> {
         let (program, arguments) =
             job.command.split_first().map_or((vec![], vec![]), |(p, a)| (vec![p.clone()], a.to_vec()));
         let body = ContainerCreateBody {

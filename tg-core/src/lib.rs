@@ -2,6 +2,7 @@
 //! engine, the database, the journal, the history and the lock. A tool depends on this crate and
 //! never on another tool.
 
+mod archive;
 pub mod atomic_file;
 pub mod cli;
 pub mod compose;
@@ -15,8 +16,12 @@ pub mod error;
 pub mod event;
 pub mod exit;
 pub mod fault;
+pub mod health;
 pub mod history;
+pub mod host;
 pub mod image;
+pub mod image_config;
+pub mod inside;
 pub mod interrupt;
 pub mod job;
 pub mod journal;

@@ -1,7 +1,7 @@
 //! Programs of the host, run in a process group of their own: Ctrl-C at the terminal reaches us
 //! alone, so that a step is finished or undone and never cut by accident.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -43,13 +43,7 @@ impl Runner<'_> {
     /// Runs a program to its end and returns its stdout; any exit but 0 is an error that repeats
     /// the end of its stderr.
     pub fn capture(&self, command: &mut Command) -> Result<String, Error> {
-        let (mut stdout, mut stderr) = (String::new(), String::new());
-        let status = self.stream(command, |stream, line| {
-            let text = if stream == Stream::Stdout { &mut stdout } else { &mut stderr };
-            text.push_str(line);
-            text.push('\n');
-            Ok::<(), Error>(())
-        })?;
+        let (status, stdout, stderr) = self.collect(Stdio::null(), command)?;
         if status.success() {
             return Ok(stdout);
         }
@@ -60,15 +54,44 @@ impl Runner<'_> {
         })
     }
 
+    /// Runs a program that reads `input`, and returns how it ended, its stdout and its stderr.
+    pub fn feed(&self, command: &mut Command, input: &[u8]) -> Result<(ExitStatus, String, String), Error> {
+        let unfed = |e: std::io::Error| Error::Program { program: name(command), problem: e.to_string() };
+        // A file is read at the program's own pace: nothing can be stuck in a pipe.
+        let mut file = tempfile::tempfile().map_err(unfed)?;
+        file.write_all(input).and_then(|()| file.rewind()).map_err(unfed)?;
+        self.collect(file.into(), command)
+    }
+
+    fn collect(&self, stdin: Stdio, command: &mut Command) -> Result<(ExitStatus, String, String), Error> {
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        let status = self.stream_from(stdin, command, |stream, line| {
+            let text = if stream == Stream::Stdout { &mut stdout } else { &mut stderr };
+            text.push_str(line);
+            text.push('\n');
+            Ok::<(), Error>(())
+        })?;
+        Ok((status, stdout, stderr))
+    }
+
     /// Runs a program and hands out each line as it comes; returns how the program ended.
     pub fn stream<E: Fault + From<Error>>(
         &self,
+        command: &mut Command,
+        on_line: impl FnMut(Stream, &str) -> Result<(), E>,
+    ) -> Result<ExitStatus, E> {
+        self.stream_from(Stdio::null(), command, on_line)
+    }
+
+    fn stream_from<E: Fault + From<Error>>(
+        &self,
+        stdin: Stdio,
         command: &mut Command,
         mut on_line: impl FnMut(Stream, &str) -> Result<(), E>,
     ) -> Result<ExitStatus, E> {
         self.emit.explain(&format!("running {}", words(command)));
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)

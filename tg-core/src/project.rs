@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::Shared;
 use crate::compose::Compose;
+use crate::health::token::{self, Token};
 use crate::process::Runner;
 use crate::redact;
 use crate::session::Session;
@@ -21,6 +22,10 @@ pub const DEFAULT_WORKER: &str = "worker";
 pub const DEFAULT_MIGRATE: &str = "db-setup";
 /// The database service.
 pub const DEFAULT_DATABASE: &str = "db";
+/// What a container is asked for its readiness.
+pub const HEALTH_PATH: &str = "/v1/health/ready";
+/// Where a container listens.
+pub const HEALTH_PORT: u16 = 3000;
 /// The state directory, beside the compose file.
 pub const DEFAULT_STATE_DIR: &str = ".tg";
 
@@ -116,6 +121,12 @@ impl Project {
         self.model["services"].get(name)
     }
 
+    /// An entry of a top-level map such as `secrets`; null where there is none.
+    #[must_use]
+    pub fn top_level(&self, kind: &str, name: &str) -> &Value {
+        &self.model[kind][name]
+    }
+
     /// A service that must exist; `key` is the setting that names it.
     pub fn require(&self, name: &str, key: &str) -> Result<&Value, Error> {
         self.service(name).ok_or_else(|| Error::Setting {
@@ -181,6 +192,30 @@ impl Project {
             self.shared.state_dir.as_ref().map(|d| std::env::current_dir().unwrap_or_default().join(d));
         let root = self.settings().get(flag, "state_dir", |text| Ok(self.path(text)))?;
         Ok(State::at(root.unwrap_or_else(|| self.path(DEFAULT_STATE_DIR))))
+    }
+
+    /// Where an instance of the API is asked for its readiness: path and port.
+    pub fn health_place(&self) -> Result<(String, u16), Error> {
+        let settings = self.settings();
+        let port = settings.get(None, "health_port", |text| {
+            let port = text.parse().ok().filter(|port| *port != 0);
+            port.ok_or_else(|| "it must be a port from 1 to 65535".to_owned())
+        })?;
+        let path = settings.get(None, "health_path", |text| {
+            let good = text.starts_with('/') && format!("http://h{text}").parse::<ureq::http::Uri>().is_ok();
+            if good { Ok(text.to_owned()) } else { Err("it must be a path such as /health".into()) }
+        })?;
+        Ok((path.unwrap_or_else(|| HEALTH_PATH.to_owned()), port.unwrap_or(HEALTH_PORT)))
+    }
+
+    /// The token that readiness is asked with, if the project names one; it is learnt as a secret.
+    pub fn health_token(&self, redactor: &redact::Redactor) -> Result<Option<Token>, Error> {
+        let path = self.settings().get(None, "health_token_file", |text| Ok(self.path(text)))?;
+        let token = path.map(|path| token::read(&path, token::Origin::Setting)).transpose()?;
+        if let Some(token) = &token {
+            redactor.learn(token.secret());
+        }
+        Ok(token)
     }
 
     /// The environment files that fill in the compose file's variables, in Compose's order.

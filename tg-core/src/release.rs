@@ -65,16 +65,15 @@ impl Pin {
     }
 }
 
-/// Compose as it would see the project at another tag, with no file changed. The second value
-/// keeps a temporary file alive.
+/// Compose as it would see the project at other tags, with no file changed. The second value keeps
+/// a temporary file alive.
 pub fn preview(
     project: &Project,
-    pins: &[Pin],
-    tag: &str,
+    wanted: &[(&Pin, String)],
 ) -> Result<(Compose, Option<tempfile::NamedTempFile>), Error> {
     let mut compose = project.compose.clone();
     let mut overriding = String::new();
-    for pin in pins {
+    for (pin, tag) in wanted {
         if let Some((name, value)) = pin.variable(tag) {
             compose = compose.with_variable(&name, &value);
         } else {

@@ -20,6 +20,8 @@ pub const KEYS: &[&str] = &[
     "backup_dir",
     "state_dir",
     "migrate_exec",
+    "balancer",
+    "release_notes",
 ];
 
 /// Where settings are looked up after the flags.

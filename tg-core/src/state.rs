@@ -40,6 +40,21 @@ impl State {
         self.root.join("history.jsonl")
     }
 
+    /// The swap in hand, if there is one.
+    #[must_use]
+    pub fn swap(&self) -> PathBuf {
+        self.root.join("swap.json")
+    }
+
+    /// Containers that a swap keeps for the way back: they run, and serve nobody. Full identifiers.
+    #[must_use]
+    pub fn resting(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.swap()).unwrap_or_default();
+        let swap: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        let ids = swap["resting"].as_array().into_iter().flatten();
+        ids.filter_map(|id| id.as_str().map(str::to_owned)).collect()
+    }
+
     /// What an unfinished procedure of `scripts/` left: which one, to which version, in which phase.
     #[must_use]
     pub fn procedure(&self) -> PathBuf {

@@ -30,6 +30,13 @@ pub fn parse(text: &str) -> Option<Version> {
     })
 }
 
+/// Whether a tag is a release's whole version, such as an application would tell: `1.5.0`, not
+/// `latest`, `1` or a branch.
+#[must_use]
+pub fn is_release(tag: &str) -> bool {
+    Version::parse(tag.strip_prefix('v').unwrap_or(tag)).is_ok()
+}
+
 /// The distance from one release to another.
 #[must_use]
 pub fn distance(from: &str, to: &str) -> Distance {

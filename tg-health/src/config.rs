@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tg_core::deadline::Deadline;
 use tg_core::engine::Engine;
+use tg_core::health::token::{self, Origin, Token};
 use tg_core::project::Project;
 use tg_core::settings::{Settings, process_env};
 use tg_core::{Error as CoreError, Session};
@@ -15,7 +16,6 @@ use crate::error::Error;
 use crate::source::{Given, Source};
 use crate::stack::{Stack, public_target};
 use crate::target::Target;
-use crate::token::{self, Origin, Token};
 
 /// A checked configuration.
 pub(crate) struct Config {

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tg_core::container::Container;
-
-use crate::printable::printable;
+use tg_core::health::printable;
 
 /// One restart may heal, as when a database was slower than its application; two are a loop.
 const RESTARTS: i64 = 2;

@@ -1,22 +1,15 @@
 //! tg-health: is it well? Once, or waiting until it is.
 
-mod body;
 mod cli;
 mod config;
 mod crash;
 mod error;
-mod failing;
-mod judge;
 mod pace;
-mod printable;
-mod probe;
 mod report;
 mod round;
 mod source;
 mod stack;
 mod target;
-mod token;
-mod verdict;
 mod wait;
 
 use std::process::ExitCode;

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use tg_core::Error;
 use tg_core::emitter::Emitter;
+use tg_core::health::Verdict;
 
 use crate::config::Config;
 use crate::target::Target;
-use crate::verdict::Verdict;
 
 /// The first line for people.
 pub(crate) fn opening(config: &Config, targets: &[Target]) -> String {
@@ -44,7 +44,7 @@ impl Report {
         for (target, verdict) in targets.iter().zip(verdicts) {
             let known = self.said.get(&target.name);
             if known.is_none_or(|(before, said)| before != target || !said.same_as(verdict)) {
-                emit.record(&verdict.sentence(target), verdict.data(target))?;
+                emit.record(&line(verdict, target), row(verdict, target))?;
                 if verdict.warns {
                     let msg = format!("{} is well, but warns", target.name);
                     emit.warning("target-warns", &msg, json!({"target": target.name}))?;
@@ -69,6 +69,42 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// A verdict for a record.
+fn row(verdict: &Verdict, target: &Target) -> Value {
+    let mut data = json!({
+        "target": target.name, "ready": verdict.ready, "status": verdict.status, "says": verdict.says,
+        "version": verdict.version, "latency_ms": verdict.latency_ms,
+    });
+    let more = [
+        ("url", target.place().map(|url| json!(url))),
+        ("reason", verdict.reason.as_ref().map(|r| json!(r))),
+        ("hint", verdict.hint.as_ref().map(|h| json!(h))),
+        ("failing", (!verdict.failing.is_empty()).then(|| json!(verdict.failing))),
+    ];
+    if let Some(map) = data.as_object_mut() {
+        map.extend(more.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    }
+    data
+}
+
+/// The same for people.
+fn line(verdict: &Verdict, target: &Target) -> String {
+    let name = match target.place() {
+        Some(place) => format!("{} at {place}", target.name),
+        None => target.name.clone(),
+    };
+    let mut facts = Vec::new();
+    if verdict.ready {
+        facts.push(if verdict.warns { "ready, with a warning".to_owned() } else { "ready".to_owned() });
+        facts.extend(verdict.version.as_ref().map(|v| format!("version {v}")));
+        facts.extend(verdict.latency_ms.map(|ms| format!("{ms:.1} ms")));
+    } else {
+        facts.push(format!("not ready: {}", verdict.reason.as_deref().unwrap_or("no answer")));
+        facts.extend(verdict.hint.clone());
+    }
+    format!("{name}: {}", facts.join(", "))
 }
 
 /// `target: reason` of each that is not ready.

@@ -4,11 +4,10 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use tg_core::Error;
+use tg_core::health::{Prober, Verdict};
 use tg_core::interrupt::Interrupt;
 
-use crate::probe::Prober;
-use crate::target::Target;
-use crate::verdict::Verdict;
+use crate::target::{Ask, Target};
 
 /// How often a round looks whether the user wants an end.
 const TICK: Duration = Duration::from_millis(20);
@@ -30,7 +29,7 @@ pub(crate) fn ask_all(
         let (sender, prober) = (sender.clone(), Arc::clone(prober));
         std::thread::spawn(move || {
             // Nobody listens when the round is over.
-            let _ = sender.send((i, prober.probe(&target, limit)));
+            let _ = sender.send((i, ask(&prober, &target, limit)));
         });
     }
     drop(sender);
@@ -46,4 +45,11 @@ pub(crate) fn ask_all(
     }
     let late = || Verdict::no(format!("no whole answer within {:.1} s", limit.as_secs_f64()));
     Ok(verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(late)).collect())
+}
+
+fn ask(prober: &Prober, target: &Target, limit: Duration) -> Verdict {
+    match &target.ask {
+        Ask::Told(reason) => Verdict::no(reason),
+        Ask::Http(url) => prober.probe(url, limit),
+    }
 }

@@ -8,6 +8,7 @@ use tg_core::container::Container;
 use tg_core::engine::Engine;
 use tg_core::project::Project;
 use tg_core::redact::Redactor;
+use tg_core::state::State;
 
 use crate::crash::{Watch, ended};
 use crate::error::Error;
@@ -16,10 +17,6 @@ use crate::target::{Target, check_url};
 
 /// What the world asks, from Terragnos Core's guide.
 pub(crate) const HEALTH_URL: &str = "http://localhost:3000/v1/health/ready";
-/// What a container is asked.
-pub(crate) const HEALTH_PATH: &str = "/v1/health/ready";
-/// Where a container listens.
-pub(crate) const HEALTH_PORT: u16 = 3000;
 /// How many of its last log lines a crashed container is quoted with.
 const LAST_LINES: u32 = 20;
 
@@ -41,6 +38,7 @@ pub(crate) struct Stack {
     port: u16,
     path: String,
     watch: Watch,
+    state: State,
     redactor: Arc<Redactor>,
 }
 
@@ -55,23 +53,16 @@ impl Stack {
         for service in &project.api {
             project.require(service, "api")?;
         }
-        let settings = project.settings();
-        let port = settings.get(None, "health_port", |text| {
-            let port = text.parse().ok().filter(|port| *port != 0);
-            port.ok_or_else(|| "it must be a port from 1 to 65535".to_owned())
-        })?;
-        let path = settings.get(None, "health_path", |text| {
-            let good = text.starts_with('/') && check_url(&format!("http://h{text}")).is_ok();
-            if good { Ok(text.to_owned()) } else { Err("it must be a path such as /health".into()) }
-        })?;
+        let (path, port) = project.health_place()?;
         Ok(Stack {
             project: project.name.clone(),
             services: project.api.clone(),
             engine,
             public,
-            port: port.unwrap_or(HEALTH_PORT),
-            path: path.unwrap_or_else(|| HEALTH_PATH.to_owned()),
+            port,
+            path,
             watch: Watch::default(),
+            state: project.state()?,
             redactor: Arc::clone(redactor),
         })
     }
@@ -107,7 +98,9 @@ impl Source for Stack {
         let mut targets = vec![self.public.clone()];
         for service in &self.services.clone() {
             let mut containers = self.engine.containers(&self.project, service)?;
-            containers.retain(|container| !container.one_off);
+            // What a swap keeps for its way back serves nobody and has another version.
+            let resting = self.state.resting();
+            containers.retain(|container| !container.one_off && !resting.contains(&container.id));
             if let Some(crash) = self.watch.look(&containers, Instant::now()) {
                 // Its last words help, but their absence must not hide the crash.
                 let lines = self.engine.logs(&crash.id, LAST_LINES).unwrap_or_default();

@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tg_core::health::{Expect, Prober, Verdict};
 use tg_core::{Answer, Session};
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::pace::Pace;
-use crate::probe::Prober;
 use crate::report::{self, Report};
 use crate::round;
 use crate::source::Source;
 use crate::target::Target;
-use crate::verdict::Verdict;
 
 /// How often a pause looks whether the user wants an end.
 const TICK: Duration = Duration::from_millis(20);
@@ -27,7 +26,7 @@ pub(crate) fn until_ready(
     source: &mut dyn Source,
     mut targets: Vec<Target>,
 ) -> Result<Answer, Error> {
-    let prober = Arc::new(Prober::new(config, session.emit.redactor()));
+    let prober = Arc::new(prober(session, config));
     let (mut tally, mut report, mut pace) = (Tally::default(), Report::default(), Pace::default());
     loop {
         let limit =
@@ -59,6 +58,12 @@ pub(crate) fn until_ready(
             found => found?,
         };
     }
+}
+
+fn prober(session: &Session, config: &Config) -> Prober {
+    let expect = config.expect_version.clone().map_or(Expect::Any, Expect::Version);
+    let user_agent = concat!("tg-health/", env!("CARGO_PKG_VERSION"));
+    Prober::new(user_agent, config.token.as_ref(), expect, session.emit.redactor())
 }
 
 fn ready(tally: &Tally, targets: &[Target]) -> Answer {

@@ -50,7 +50,8 @@ impl Migrator {
         let reference = pin.at(&tag);
         let image = engine.image(&reference)?.ok_or_else(|| MigrateError::ImageMissing(reference.clone()))?;
         let application = format!("{}:{}", crate::TOOL, session.run);
-        let (compose, overriding) = release::preview(project, &pins, &tag)?;
+        let wanted: Vec<_> = pins.iter().map(|pin| (pin, tag.clone())).collect();
+        let (compose, overriding) = release::preview(project, &wanted)?;
         let command = match &cli.exec {
             None => {
                 let (name, label) =

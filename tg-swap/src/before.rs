@@ -60,6 +60,16 @@ impl Before {
         if let Some(before) = Self::read(&state, &session.run)? {
             return Ok(before);
         }
+        let before = Self::now(plan, effects)?;
+        if effects.real() {
+            let text = serde_json::to_string_pretty(&before).unwrap_or_default();
+            atomic_file::write(&file(&state, &session.run), text.as_bytes())?;
+        }
+        Ok(before)
+    }
+
+    /// What runs at this moment; its images are kept by a name.
+    pub(crate) fn now(plan: &Plan, effects: &dyn Effects) -> Result<Self, SwapError> {
         let mut services = Vec::new();
         for pin in &plan.pins {
             if let Some(service) = Service::look(plan, pin)? {
@@ -70,12 +80,7 @@ impl Before {
             let repository = Reference::parse(&service.reference).repository;
             effects.tag(&service.image_id, &repository, &keep_tag(&service.image_id))?;
         }
-        let before = Before { services };
-        if effects.real() {
-            let text = serde_json::to_string_pretty(&before).unwrap_or_default();
-            atomic_file::write(&file(&state, &session.run), text.as_bytes())?;
-        }
-        Ok(before)
+        Ok(Before { services })
     }
 }
 
@@ -96,7 +101,7 @@ impl Service {
         let Some(image) = image else { return Ok(None) };
         Ok(Some(Service {
             name: pin.service.clone(),
-            version: version_of(&image, pin),
+            version: version_of(&image, &pin.reference),
             tag: pin.tag(),
             digest: release::digest_in(&pin.reference, &image.digests),
             image_id: image.id,
@@ -134,13 +139,14 @@ impl Service {
 /// The release that a service is configured to run.
 pub(crate) fn version(engine: &Engine, pin: &release::Pin) -> Result<String, SwapError> {
     let image = engine.image(&pin.reference.to_string())?.unwrap_or_default();
-    Ok(version_of(&image, pin))
+    Ok(version_of(&image, &pin.reference))
 }
 
-/// A tag under which we kept an image is no release: then the image's own label tells.
-fn version_of(image: &Image, pin: &release::Pin) -> String {
-    let tag = pin.reference.version();
-    let label = image.version.as_deref().filter(|_| tag.starts_with(KEEP_TAG));
+/// A tag under which we kept an image is no release, nor is an image's id: then its own label tells.
+pub(crate) fn version_of(image: &Image, reference: &Reference) -> String {
+    let tag = reference.version();
+    let nameless = tag.starts_with(KEEP_TAG) || reference.repository == "sha256";
+    let label = image.version.as_deref().filter(|_| nameless);
     label.unwrap_or(tag).to_owned()
 }
 

@@ -1,9 +1,19 @@
 //! The command line.
 
+use std::time::Duration;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tg_core::cli::Shared;
+use tg_core::cli::{Shared, duration};
+
+use crate::swap::Options;
+
+use crate::init::Init;
 
 /// Move the application's services to another release, and back
+///
+/// Without a command it swaps: new instances beside the old ones, each ready by its own word and by
+/// the load balancer's, let in; the old ones out of rotation, nothing in flight on them, stopped;
+/// then the workers. No request is lost. What fails is undone; what is killed goes on with resume.
 ///
 /// The release is written where the project has it: in the variable of the .env file that the
 /// image's tag comes from, or in the compose file itself. Everything else in the file stays as it
@@ -12,7 +22,13 @@ use tg_core::cli::Shared;
 #[command(name = crate::TOOL, version, after_long_help = tg_core::cli::EXIT_STATUS)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub action: Action,
+    pub action: Option<Action>,
+
+    #[command(flatten)]
+    pub to: To,
+
+    #[command(flatten)]
+    pub options: Options,
 
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long, global = true)]
@@ -25,6 +41,8 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Action {
+    /// Say beforehand what moving to a release means; changes nothing. 6 until what is unsafe is accepted
+    Plan(To),
     /// Pull the images of a release; nothing that runs is touched
     Pull(To),
     /// Stop services and wait until they have ended, each with its own grace
@@ -36,15 +54,39 @@ pub(crate) enum Action {
         #[command(flatten)]
         to: To,
     },
+    /// Go on with a swap that was killed or interrupted
+    Resume,
+    /// Go back to what ran before the swap in hand
+    Abort,
+    /// Stop and remove the old instances that a swap has kept
+    Commit {
+        /// Wait so long before
+        #[arg(long, value_name = "DURATION", value_parser = duration)]
+        after: Option<Duration>,
+    },
     /// What runs, and is it what the project's files say? 0 yes, 1 no
     Status,
+    /// Has a registry newer tags of any service's image, or another image under its tag? 0 no, 1 yes
+    Outdated {
+        /// What counts as yes; all is told anyway
+        #[arg(
+            long,
+            value_name = "WHAT",
+            value_enum,
+            value_delimiter = ',',
+            default_value = "patch,minor,major,moved"
+        )]
+        only: Vec<Change>,
+    },
+    /// Put HAProxy in front of a project that publishes its port itself
+    Init(Init),
     /// Put the images back that ran before the last change, or before a given run
     Rollback {
         #[command(flatten)]
         which: Which,
         /// Run whose beginning to go back to [default: the run of --run-id, else the last change]
-        #[arg(long, value_name = "RUN")]
-        to_run: Option<String>,
+        #[arg(long, alias = "to-run", value_name = "RUN")]
+        to: Option<String>,
     },
 }
 
@@ -89,4 +131,23 @@ pub(crate) enum Accept {
     Downgrade,
     /// A release whose distance can't be told, because it is no semantic version
     Unknown,
+    /// A container_name in the compose file: no second instance can stand beside the first
+    ContainerName,
+    /// A fixed host port: a second instance can't bind it
+    PublishedPort,
+    /// A fixed network address: a second instance can't have it
+    FixedAddress,
+}
+
+/// How an image can be behind its registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Change {
+    /// A newer patch release
+    Patch,
+    /// A newer minor release
+    Minor,
+    /// A newer major release
+    Major,
+    /// Another image under the same tag
+    Moved,
 }

@@ -113,7 +113,7 @@ impl Effects for DryRun<'_> {
 }
 
 /// Tells a version that does not exist from a registry that can't be asked, by Docker's words.
-pub(crate) fn pull_error(reference: &str, error: tg_core::Error) -> SwapError {
+fn pull_error(reference: &str, error: tg_core::Error) -> SwapError {
     let tg_core::Error::ProgramFailed { problem, .. } = error else { return error.into() };
     let reference = reference.to_owned();
     if problem.contains("Cannot connect to the Docker daemon") {

@@ -8,17 +8,21 @@ use crate::error::SwapError;
 /// Lets patch and minor steps through; others only when accepted by name.
 pub(crate) fn check(from: &str, to: &str, accepted: &[Accept]) -> Result<Distance, SwapError> {
     let distance = version::distance(from, to);
-    let needed = match distance {
-        Distance::Same | Distance::Patch | Distance::Minor => None,
-        Distance::Major => Some(Accept::Major),
-        Distance::Downgrade => Some(Accept::Downgrade),
-        Distance::Unknown => Some(Accept::Unknown),
-    };
-    match needed {
+    match needed(distance) {
         Some(word) if !accepted.contains(&word) => {
             Err(SwapError::Refused { from: from.into(), to: to.into(), distance })
         }
         _ => Ok(distance),
+    }
+}
+
+/// The word that lets such a step through, where it needs one.
+pub(crate) fn needed(distance: Distance) -> Option<Accept> {
+    match distance {
+        Distance::Same | Distance::Patch | Distance::Minor => None,
+        Distance::Major => Some(Accept::Major),
+        Distance::Downgrade => Some(Accept::Downgrade),
+        Distance::Unknown => Some(Accept::Unknown),
     }
 }
 

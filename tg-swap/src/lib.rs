@@ -1,17 +1,31 @@
 //! Moves the application's services to another release, and back to the very images that ran.
 
+mod balancer;
 mod before;
 mod cli;
+mod direct;
 mod effects;
 mod error;
+mod finding;
+mod forecast;
 mod gate;
+mod init;
+mod judge;
+mod library;
+mod lint;
+mod model;
+mod notes;
+mod outdated;
 mod plan;
 mod pull;
+mod registry;
 mod rollback;
 mod stale;
 mod start;
 mod status;
 mod stop;
+mod succession;
+mod swap;
 
 use std::process::ExitCode;
 
@@ -31,10 +45,17 @@ pub fn run() -> ExitCode {
         Err(code) => return code,
     };
     session::conduct(TOOL, VERSION, &cli.shared, |session| match &cli.action {
-        Action::Pull(to) => pull::run(session, &cli, to),
-        Action::Stop(which) => stop::run(session, &cli, which),
-        Action::Start { which, to } => start::run(session, &cli, which, to),
-        Action::Status => status::run(session),
-        Action::Rollback { which, to_run } => rollback::run(session, &cli, which, to_run.as_deref()),
+        None => swap::run(session, &cli, &cli.to, &cli.options),
+        Some(Action::Resume) => swap::resume(session, &cli),
+        Some(Action::Abort) => swap::abort(session, &cli),
+        Some(Action::Commit { after }) => swap::commit(session, &cli, *after),
+        Some(Action::Plan(to)) => forecast::run(session, to),
+        Some(Action::Pull(to)) => pull::run(session, &cli, to),
+        Some(Action::Stop(which)) => stop::run(session, &cli, which),
+        Some(Action::Start { which, to }) => start::run(session, &cli, which, to),
+        Some(Action::Status) => status::run(session),
+        Some(Action::Init(init)) => init::run(session, &cli, init),
+        Some(Action::Outdated { only }) => outdated::run(session, only),
+        Some(Action::Rollback { which, to }) => rollback::run(session, &cli, which, to.as_deref()),
     })
 }

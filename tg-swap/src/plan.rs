@@ -64,17 +64,25 @@ impl Plan {
 
     /// The tag that each pin shall name, checked against the step from the present one.
     pub(crate) fn wanted(&self, to: &To) -> Result<Vec<(&Pin, String)>, SwapError> {
-        let Some(tag) = &to.to else {
+        let tags = self.tags(to.to.as_deref())?;
+        for pin in &self.pins {
+            if let Some(tag) = &to.to {
+                gate::check(pin.reference.version(), tag, &to.accept)?;
+            }
+        }
+        Ok(tags)
+    }
+
+    /// The tag that each pin shall name; its own where no release is named.
+    pub(crate) fn tags(&self, to: Option<&str>) -> Result<Vec<(&Pin, String)>, SwapError> {
+        let Some(tag) = to else {
             return Ok(self.pins.iter().map(|pin| (pin, pin.tag())).collect());
         };
         if !is_tag(tag) {
-            return Err(SwapError::NoTag(tag.clone()));
-        }
-        for pin in &self.pins {
-            gate::check(pin.reference.version(), tag, &to.accept)?;
+            return Err(SwapError::NoTag(tag.to_owned()));
         }
         // A digest that an earlier rollback pinned stays while the release stays the same.
-        let kept = |pin: &Pin| if pin.reference.version() == tag { pin.tag() } else { tag.clone() };
+        let kept = |pin: &Pin| if pin.reference.version() == tag { pin.tag() } else { tag.to_owned() };
         Ok(self.pins.iter().map(|pin| (pin, kept(pin))).collect())
     }
 

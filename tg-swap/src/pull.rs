@@ -1,19 +1,18 @@
 //! Pulls the images of a release.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use serde_json::json;
 use tg_core::engine::Engine;
 use tg_core::image::Reference;
-use tg_core::process::Runner;
 use tg_core::release;
 use tg_core::session::{Answer, Session};
 
 use crate::cli::{Cli, To, Which};
-use crate::effects::{DryRun, Effects, Real, pull_error};
+use crate::effects::{DryRun, Effects, Real};
 use crate::error::SwapError;
 use crate::plan::Plan;
+use crate::registry::Registry;
 
 pub(crate) fn run(session: &Session, cli: &Cli, to: &To) -> Result<Answer, SwapError> {
     let plan = Plan::read(session, &Which::default())?;
@@ -83,8 +82,12 @@ fn preview(session: &Session, engine: &Engine, references: &BTreeSet<String>) ->
 }
 
 /// That the registry has an image, and its digest where it tells. The engine asks without
-/// credentials; a registry that wants some is asked by the docker program, which knows them.
-fn in_registry(session: &Session, engine: &Engine, reference: &str) -> Result<Option<String>, SwapError> {
+/// credentials, but through its own proxies and mirrors; a registry that wants some is asked by us.
+pub(crate) fn in_registry(
+    session: &Session,
+    engine: &Engine,
+    reference: &str,
+) -> Result<Option<String>, SwapError> {
     let missing = |problem: String| SwapError::ImageNotFound { reference: reference.to_owned(), problem };
     let registry = |problem: String| SwapError::Registry { reference: reference.to_owned(), problem };
     match engine.registry_digest(reference) {
@@ -92,9 +95,12 @@ fn in_registry(session: &Session, engine: &Engine, reference: &str) -> Result<Op
         Ok(None) => Err(missing("the registry has none".into())),
         Err(tg_core::Error::Engine(problem)) if problem.contains("manifest unknown") => Err(missing(problem)),
         Err(tg_core::Error::Engine(problem)) if wants_credentials(&problem) => {
-            let runner = Runner { emit: &session.emit, deadline: session.deadline };
-            let asked = runner.capture(Command::new("docker").args(["manifest", "inspect", reference]));
-            asked.map(|_| None).map_err(|e| pull_error(reference, e))
+            let name = Reference::parse(reference);
+            let answer = Registry::of(session, &engine.insecure_registries()?, &name).digest(name.version());
+            answer
+                .map_err(|problem| registry(problem.to_string()))?
+                .ok_or_else(|| missing("the registry has none".into()))
+                .map(Some)
         }
         Err(tg_core::Error::Engine(problem)) => Err(registry(problem)),
         Err(error) => Err(error.into()),

@@ -13,6 +13,7 @@ use crate::error::SwapError;
 use crate::plan::Plan;
 use crate::start::Move;
 use crate::stop::object;
+use crate::swap;
 
 pub(crate) fn run(
     session: &Session,
@@ -30,6 +31,11 @@ pub(crate) fn run(
     let _lock = if cli.dry_run { None } else { Some(session.begin_change(&state)?) };
     session.check("rolling back")?;
     let wanted = wanted(&plan, &before, effects)?;
+    if !cli.dry_run
+        && let Some(answer) = swap::roll_back(session, &plan, &run, &wanted, &cli.options)?
+    {
+        return Ok(answer);
+    }
     let back = Move::plan(&plan, &wanted, &plan.services)?;
     let changed = back.perform(session, &plan, effects)?;
     let facts = json!({"changed": changed && effects.real(), "undoes": run, "services": plan.services, "to": back.images, "outcome": "succeeded"});
@@ -64,11 +70,13 @@ fn beginning(session: &Session, state: &State, to_run: Option<&str>) -> Result<(
 
 /// The last start that no rollback has undone.
 pub(crate) fn last_change(history: &[Value]) -> Option<String> {
-    let of = |action: &'static str| {
-        history.iter().filter(move |line| line["tool"] == crate::TOOL && line["action"] == action)
+    let of = |actions: &'static [&'static str]| {
+        let one_of = move |line: &&Value| actions.iter().any(|action| line["action"] == *action);
+        history.iter().filter(|line| line["tool"] == crate::TOOL).filter(one_of)
     };
-    let undone: Vec<&Value> = of("rollback").map(|line| &line["undoes"]).collect();
-    of("start")
+    let undone: Vec<&Value> = of(&["rollback"]).map(|line| &line["undoes"]).collect();
+    of(&["start", "swap"])
+        .filter(|line| line["outcome"] != "undone")
         .rfind(|line| !undone.contains(&&line["run"]))
         .and_then(|line| line["run"].as_str().map(str::to_owned))
 }
@@ -95,6 +103,8 @@ mod tests {
         let line = |action: &str, run: &str, undoes: &str| json!({"tool": "tg-swap", "action": action, "run": run, "undoes": undoes});
         let mut history = vec![line("start", "a", ""), line("start", "b", "")];
         assert_eq!(last_change(&history).as_deref(), Some("b"));
+        history.push(json!({"tool": "tg-swap", "action": "swap", "run": "x", "outcome": "undone"}));
+        assert_eq!(last_change(&history).as_deref(), Some("b"), "what was undone is no change");
         history.push(line("rollback", "c", "b"));
         assert_eq!(last_change(&history).as_deref(), Some("a"));
         history.push(line("rollback", "d", "a"));

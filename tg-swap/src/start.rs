@@ -8,6 +8,7 @@ use tg_core::process::Runner;
 use tg_core::release::{self, Edit, Pin};
 use tg_core::session::{Answer, Session};
 
+use crate::balancer::{self, Duty, Instance, Post};
 use crate::before::Before;
 use crate::cli::{Cli, To, Which};
 use crate::effects::{DryRun, Effects, Real};
@@ -15,6 +16,7 @@ use crate::error::SwapError;
 use crate::plan::Plan;
 use crate::stale;
 use crate::stop::{object, words};
+use crate::swap::Intent;
 
 pub(crate) fn run(session: &Session, cli: &Cli, which: &Which, to: &To) -> Result<Answer, SwapError> {
     let plan = Plan::read(session, which)?;
@@ -36,7 +38,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, which: &Which, to: &To) -> Resul
     let changed = move_to.perform(session, &plan, &effects)?;
     let facts = json!({
         "changed": changed, "services": plan.services, "to": move_to.images, "outcome": "succeeded",
-        "from": before.services.iter().map(|s| (s.name.clone(), json!(s.image_id))).collect::<serde_json::Map<_, _>>(),
+        "ran": move_to.ids, "from": before.services.iter().map(|s| (s.name.clone(), json!(s.image_id))).collect::<serde_json::Map<_, _>>(),
     });
     if changed {
         history::append(&state, &session.run, crate::TOOL, "start", object(facts.clone()))?;
@@ -53,7 +55,7 @@ pub(crate) struct Move {
     /// Image reference by service, of every service whose release is written there.
     pub images: BTreeMap<String, String>,
     /// Image id by service, of the services that are started.
-    ids: BTreeMap<String, String>,
+    pub ids: BTreeMap<String, String>,
 }
 
 impl Move {
@@ -117,7 +119,11 @@ impl Move {
                 }
             },
         );
-        done.map(|()| true).map_err(|cause| self.undo(session, plan, effects, cause))
+        done.map_err(|cause| self.undo(session, plan, effects, cause))?;
+        if effects.real() {
+            hand_over(session, plan)?;
+        }
+        Ok(true)
     }
 
     /// Writes the files, then asks Compose whether it now sees what was meant.
@@ -168,7 +174,13 @@ impl Move {
         Ok(wrong)
     }
 
-    fn undo(&self, session: &Session, plan: &Plan, effects: &dyn Effects, cause: SwapError) -> SwapError {
+    pub(crate) fn undo(
+        &self,
+        session: &Session,
+        plan: &Plan,
+        effects: &dyn Effects,
+        cause: SwapError,
+    ) -> SwapError {
         let cause = Box::new(cause);
         let undone = session.emit.change("start-undo", "put files and services back", json!({}), || {
             for edit in &self.edits {
@@ -190,6 +202,35 @@ impl Move {
             Err(undo) => SwapError::Stuck { cause, undo: Box::new(undo), run: session.run.clone() },
         }
     }
+}
+
+/// What was replaced here is no swap any more, and the balancer shall send requests to those that
+/// run now. It can do that later as well: a warning, no failure.
+fn hand_over(session: &Session, plan: &Plan) -> Result<(), SwapError> {
+    Intent::remove(&plan.project.state()?)?;
+    let done = balancer::open(session, &plan.project, &plan.engine).and_then(|balancer| match balancer {
+        Some(balancer) => balancer.assign(&serving(plan)?),
+        None => Ok(()),
+    });
+    if let Err(error) = done {
+        let msg = format!("the load balancer could not be told who runs now: {error}");
+        session.emit.warning("balancer", &msg, json!({"reason": error.to_string()}))?;
+    }
+    Ok(())
+}
+
+/// All running instances of the API, serving.
+pub(crate) fn serving(plan: &Plan) -> Result<Vec<Post>, tg_core::Error> {
+    let (_, port) = plan.project.health_place()?;
+    let mut posts = Vec::new();
+    for service in &plan.project.api {
+        for container in plan.engine.running(&plan.project.name, service)? {
+            let Some(address) = container.addresses.first().cloned() else { continue };
+            let instance = Instance { name: container.name, address, port };
+            posts.push(Post { instance, duty: Duty::Serve });
+        }
+    }
+    Ok(posts)
 }
 
 /// Replaces what is out of date and starts the services. Not by `up --no-deps`: before Compose 2.27

@@ -7,8 +7,10 @@ use tg_core::{history, release::Pin};
 use crate::before;
 use crate::cli::Which;
 use crate::error::SwapError;
+use crate::lint;
 use crate::plan::Plan;
 use crate::rollback;
+use crate::swap::situation;
 
 pub(crate) fn run(session: &Session) -> Result<Answer, SwapError> {
     let plan = Plan::read(session, &Which::default())?;
@@ -30,12 +32,14 @@ pub(crate) fn run(session: &Session) -> Result<Answer, SwapError> {
             name("to")
         ));
     }
+    let situation = situation::tell(session, &plan)?;
+    wrong.extend(situation.problems);
     let history = history::read(&state);
     let version = match plan.pins.first() {
         Some(pin) => Some(before::version(&plan.engine, pin)?),
         None => None,
     };
-    let data = json!({"as_configured": wrong.is_empty(), "problems": wrong, "unfinished": unfinished, "last_change": history.last(), "undoable_run": rollback::last_change(&history), "version": version, "running": all_running, "state_dir": state.root()});
+    let data = json!({"as_configured": wrong.is_empty(), "problems": wrong, "unfinished": unfinished, "swap": situation.swap, "last_change": history.last(), "undoable_run": rollback::last_change(&history), "version": version, "running": all_running, "state_dir": state.root()});
     if wrong.is_empty() {
         Ok(Answer::yes("all as configured", data))
     } else {
@@ -53,7 +57,7 @@ fn service(session: &Session, plan: &Plan, pin: &Pin) -> Result<(usize, Option<S
         .collect();
     let image = plan.engine.image(&pin.reference.to_string())?;
     let running: Vec<_> = containers.iter().filter(|c| c.running()).collect();
-    let replicas = replicas(plan, &pin.service);
+    let replicas = plan.project.service(&pin.service).map_or(1, lint::replicas);
     let other = running.iter().find(|c| image.as_ref().is_none_or(|image| image.id != c.image_id));
     let wrong = match other {
         Some(container) => Some(format!(
@@ -74,10 +78,4 @@ fn service(session: &Session, plan: &Plan, pin: &Pin) -> Result<(usize, Option<S
         data,
     )?;
     Ok((running.len(), wrong))
-}
-
-fn replicas(plan: &Plan, service: &str) -> u64 {
-    let model = plan.project.service(service);
-    let of = |value: &Value| value["deploy"]["replicas"].as_u64().or_else(|| value["scale"].as_u64());
-    model.and_then(of).unwrap_or(1)
 }

@@ -5,33 +5,33 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tg_core::redact::Redactor;
+use crate::redact::Redactor;
 use ureq::http::HeaderMap;
 use ureq::{Agent, Error};
 
-use crate::body;
-use crate::config::Config;
-use crate::judge::{Response, judge};
-use crate::printable::printable;
-use crate::target::{Ask, Target};
-use crate::verdict::Verdict;
+use super::body;
+use super::judge::{Expect, Response, judge};
+use super::printable::printable;
+use super::token::Token;
+use super::verdict::Verdict;
 
 /// No health body is larger; what is larger is not read to its end.
 const LARGEST_BODY: u64 = 1 << 20;
 /// Characters of a place or an error that are repeated.
 const LONGEST_TEXT: usize = 200;
 
-/// Asks targets.
-pub(crate) struct Prober {
+/// Asks for readiness.
+pub struct Prober {
     agent: Agent,
     authorization: Option<String>,
-    expect_version: Option<String>,
+    expect: Expect,
     redactor: Arc<Redactor>,
 }
 
 impl Prober {
-    /// A prober for a configuration.
-    pub(crate) fn new(config: &Config, redactor: &Arc<Redactor>) -> Self {
+    /// A prober that calls itself by this name and sends this token.
+    #[must_use]
+    pub fn new(user_agent: &str, token: Option<&Token>, expect: Expect, redactor: &Arc<Redactor>) -> Self {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             // The token is meant for this URL and no other.
@@ -40,27 +40,20 @@ impl Prober {
             .proxy(None)
             // A kept connection would be answered by the same instance again.
             .max_idle_connections(0)
-            .user_agent(concat!("tg-health/", env!("CARGO_PKG_VERSION")))
+            .user_agent(user_agent)
             .accept("application/health+json, application/json, text/plain, */*")
             .build()
             .new_agent();
-        Prober {
-            agent,
-            authorization: config.token.as_ref().map(|token| format!("Bearer {}", token.secret())),
-            expect_version: config.expect_version.clone(),
-            redactor: Arc::clone(redactor),
-        }
+        let authorization = token.map(|token| format!("Bearer {}", token.secret()));
+        Prober { agent, authorization, expect, redactor: Arc::clone(redactor) }
     }
 
-    /// Asks one target; an answer after the limit is none.
-    pub(crate) fn probe(&self, target: &Target, limit: Duration) -> Verdict {
-        let url = match &target.ask {
-            Ask::Told(reason) => return Verdict::no(reason),
-            Ask::Http(url) => url,
-        };
+    /// Asks one URL; an answer after the limit is none.
+    #[must_use]
+    pub fn probe(&self, url: &str, limit: Duration) -> Verdict {
         let begun = Instant::now();
         let mut verdict = match self.get(url, limit) {
-            Ok(response) => judge(response, self.expect_version.as_deref()),
+            Ok(response) => judge(response, &self.expect),
             Err(error) => unanswered(&error, limit),
         };
         // Tenths of a millisecond are below what a network tells.

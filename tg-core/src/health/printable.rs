@@ -1,7 +1,8 @@
 //! Text of strangers, made fit for a line and a terminal.
 
 /// The text on one line, without control characters, cut to so many characters.
-pub(crate) fn printable(text: &str, longest: usize) -> String {
+#[must_use]
+pub fn printable(text: &str, longest: usize) -> String {
     let clean: Vec<char> =
         text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(longest + 1).collect();
     if clean.len() > longest {

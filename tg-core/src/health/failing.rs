@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::body::{Tone, means_no, tone};
-use crate::printable::printable;
+use super::body::{Tone, means_no, tone};
+use super::printable::printable;
 
 /// Where the vocabularies keep their dependencies: the RFC draft, @nestjs/terminus and Spring.
 const PLACES: [&str; 5] = ["checks", "error", "details", "info", "components"];
@@ -17,7 +17,7 @@ const LONGEST: usize = 200;
 
 /// A dependency that is not up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Failing {
+pub struct Failing {
     pub(crate) name: String,
     pub(crate) status: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use tg_core::Error;
+use crate::Error;
 
 /// Who named the token's file: that decides whose mistake a bad one is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub enum Origin {
     /// `--token-file`.
     Flag,
     /// The environment or the compose file.
@@ -15,17 +15,18 @@ pub(crate) enum Origin {
 
 /// A token. It has no `Debug` and no `Display`, so that it can't be printed by accident.
 #[derive(Clone)]
-pub(crate) struct Token(String);
+pub struct Token(String);
 
 impl Token {
     /// For the redactor and the request.
-    pub(crate) fn secret(&self) -> &str {
+    #[must_use]
+    pub fn secret(&self) -> &str {
         &self.0
     }
 }
 
 /// Reads the token; white space around it is the editor's.
-pub(crate) fn read(path: &Path, origin: Origin) -> Result<Token, Error> {
+pub fn read(path: &Path, origin: Origin) -> Result<Token, Error> {
     let wrong = |problem: String| match origin {
         Origin::Flag => Error::Usage {
             problem: format!("--token-file {}: {problem}", path.display()),
@@ -49,7 +50,7 @@ pub(crate) fn read(path: &Path, origin: Origin) -> Result<Token, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tg_core::{Exit, Fault};
+    use crate::{Exit, Fault};
 
     #[test]
     fn a_bad_file_is_wrong_usage_by_flag_and_bad_configuration_otherwise() {

@@ -1,8 +1,8 @@
 //! From a response to a verdict: 2xx, and a body that says well, and the expected version.
 
-use crate::body::{Said, Tone};
-use crate::printable::printable;
-use crate::verdict::Verdict;
+use super::body::{Said, Tone};
+use super::printable::printable;
+use super::verdict::Verdict;
 
 /// Characters of a version that are repeated.
 const LONGEST_VERSION: usize = 80;
@@ -19,8 +19,24 @@ pub(crate) struct Response {
     pub(crate) with_token: bool,
 }
 
+/// Which release must answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Any.
+    Any,
+    /// This one, and it must say so.
+    Version(String),
+    /// This one, unless it does not say which it is.
+    IfTold(String),
+}
+
 /// Judges a response.
-pub(crate) fn judge(response: Response, expected: Option<&str>) -> Verdict {
+pub(crate) fn judge(response: Response, expect: &Expect) -> Verdict {
+    let (expected, must_tell) = match expect {
+        Expect::Any => (None, false),
+        Expect::Version(version) => (Some(version.as_str()), true),
+        Expect::IfTold(version) => (Some(version.as_str()), false),
+    };
     let version = version(&response, expected);
     let mut reason = answer_problem(&response);
     let mut hint = answer_hint(&response, reason.is_some());
@@ -28,6 +44,7 @@ pub(crate) fn judge(response: Response, expected: Option<&str>) -> Verdict {
         reason = match &version {
             Some(version) if same_version(version, expected) => None,
             Some(version) => Some(format!("version {version} answers, {expected} is expected")),
+            None if !must_tell => None,
             None => {
                 hint = (!response.with_token)
                     .then(|| "it may tell its version only to who has a token; see --token-file".into());
@@ -105,8 +122,8 @@ fn bare(version: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::body;
     use super::*;
-    use crate::body;
 
     fn verdict(status: u16, body: &str, header: Option<&str>, expected: Option<&str>) -> Verdict {
         let response = Response {
@@ -116,7 +133,8 @@ mod tests {
             said: body::read(body.as_bytes()),
             with_token: false,
         };
-        judge(response, expected)
+        let expect = expected.map_or(Expect::Any, |version| Expect::Version(version.to_owned()));
+        judge(response, &expect)
     }
 
     #[test]
@@ -159,6 +177,18 @@ mod tests {
         let verdict = verdict(200, r#"{"status":"ok"}"#, None, Some("1.5.0"));
         assert!(!verdict.ready);
         assert!(verdict.hint.unwrap().contains("--token-file"));
+    }
+
+    #[test]
+    fn a_version_that_need_not_be_told_may_still_not_be_another() {
+        let judged = |body: &str| {
+            let said = body::read(body.as_bytes());
+            let response =
+                Response { status: 200, location: None, header_version: None, said, with_token: false };
+            judge(response, &Expect::IfTold("1.5.0".into())).ready
+        };
+        assert!(judged(r#"{"status":"ok"}"#) && judged(r#"{"status":"ok","version":"1.5.0"}"#));
+        assert!(!judged(r#"{"status":"ok","version":"1.4.0"}"#));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::failing::{Failing, failing};
-use crate::printable::printable;
+use super::failing::{Failing, failing};
+use super::printable::printable;
 
 /// Characters of a status word that are repeated.
 const LONGEST_WORD: usize = 60;

@@ -1,0 +1,87 @@
+//! How a swap is done.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+use tg_core::cli::duration;
+
+/// The flags of a swap; a swap that is resumed keeps those that it began with.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Options {
+    /// Keep the old instances, drained but running, for so long: within it a rollback is a flip of the balancer
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m")]
+    pub keep: Duration,
+
+    /// Replace the whole set at once, or one instance after another, which needs memory for one more only
+    #[arg(long, value_enum, default_value_t = Strategy::All)]
+    pub strategy: Strategy,
+
+    /// Start new instances all at once or one after another [default: one first, where this release has never run here]
+    #[arg(long, value_enum)]
+    pub boot: Option<Boot>,
+
+    /// Good answers in a row that make an instance ready
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rise: u32,
+
+    /// How long an instance may take to get ready
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "2m")]
+    pub ready_timeout: Duration,
+
+    /// How long requests in flight may take to end
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
+    pub drain_timeout: Duration,
+
+    /// What to do when they take longer: go back, or cut them and say how many
+    #[arg(long, value_enum, default_value_t = OnDrainTimeout::Abort)]
+    pub on_drain_timeout: OnDrainTimeout,
+
+    /// Send this share of the requests to one new instance first, and judge it
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub canary: Option<u8>,
+
+    /// How long the canary is watched
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "2m", requires = "canary")]
+    pub canary_for: Duration,
+
+    /// Command that judges the canary as well: anything but exit 0 sends it back
+    #[arg(long, value_name = "COMMAND", requires = "canary")]
+    pub judge: Option<String>,
+}
+
+/// How many instances are replaced at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Strategy {
+    /// All new ones beside all old ones
+    All,
+    /// One new one beside the old ones, then one old one goes
+    OneByOne,
+}
+
+/// In which order new instances start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Boot {
+    /// At once
+    All,
+    /// One after another
+    One,
+}
+
+/// What becomes of requests that don't end in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OnDrainTimeout {
+    /// The swap is undone: the old instances serve on
+    Abort,
+    /// They are cut, and counted
+    Cut,
+}
+
+/// `10` or `10%`, 1 to 50.
+fn percent(text: &str) -> Result<u8, String> {
+    let number = text.trim_end_matches('%').parse::<u8>().map_err(|e| e.to_string())?;
+    if (1..=50).contains(&number) { Ok(number) } else { Err("a canary gets 1 to 50 per cent".into()) }
+}
