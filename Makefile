@@ -13,7 +13,7 @@ libexecdir ?= $(prefix)/lib/tg
 mandir ?= $(prefix)/share/man/man1
 
 .DEFAULT_GOAL := help
-.PHONY: help build check lint unit bats test lab-test demo install man clean
+.PHONY: help build check lint unit bats test lab-test demo bench-swap install man clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ lab-test: build ## the procedures on real parts: upgrade, rollback, kill -9, bad
 	@scripts/tests/tools
 	scripts/lab/up
 	@scripts/tests/lab/run
+
+bench-swap: ## three ways to replace what runs, under load, side by side; BENCH='--rate 50' is handed on
+	@scripts/bench/swap $(BENCH)
 
 man: build ## manual pages and completions into target/man and target/completions
 	@mkdir -p target/man target/completions

@@ -1,0 +1,80 @@
+# shellcheck shell=bash
+# Summary: the tables, from the measurements' lines.
+# Usage: sourced by scripts/bench/swap after lib/common.sh
+
+# Tab-separated lines, aligned: words to the left, numbers to the right.
+aligned() {
+  awk -F '\t' '
+    { for (i = 1; i <= NF; i++) { cell[NR, i] = $i; if (length($i) > width[i]) width[i] = length($i) }; fields[NR] = NF }
+    END {
+      for (n = 1; n <= NR; n++) {
+        line = ""
+        for (i = 1; i <= fields[n]; i++) line = line sprintf(i <= 2 ? "%-" width[i] "s  " : "%" width[i] "s  ", cell[n, i])
+        sub(/ +$/, "", line)
+        print line
+      }
+    }'
+}
+
+print_ways() {
+  [[ -s "$WORK/rows.jsonl" ]] || return 0
+  printf '\nTwo instances replaced by two of another version, %s requests/s\n\n' "$RATE"
+  {
+    printf '%s\t' "way" "SIGTERM" "failed" "of" "lost writes" "p50 ms" "p99 ms" "only new s" "flip s" "command s" && printf 'load average\n'
+    jq -r '
+      def seconds: if . == null then "" else . / 100 | round / 10 | tostring end;
+      def name: {"compose": "docker compose up -d", "swarm": "swarm start-first", "rollback": "tg-swap rollback"}[.] // .;
+      if .why then [(.way | name), .manner, "not measured: \(.why)"]
+      else [(.way | name), .manner, .failed, .total, .lost, .p50, .p99, (.only_new_ms | seconds), (.flip_ms | seconds),
+        (.took_ms | seconds) + (if .code == 0 then "" else " (exit \(.code))" end), .load] end | @tsv' "$WORK/rows.jsonl"
+  } | aligned
+}
+
+print_pairs() {
+  [[ -s "$WORK/windows.jsonl" ]] || return 0
+  printf '\nQuick reads while tg-swap replaces two by two, and while two merely come and go beside the set (%s each)\n\n' "$WINDOW"
+  jq -rs '
+    def median: sort | .[length / 2 | floor];
+    def row(name; rows): "\(name): p50 \(rows | map(.p50) | median) ms, p99 \(rows | map(.p99) | median) ms (each \(rows | map(.p99 | tostring) | join(", "))), failed \(rows | map(.failed) | add)";
+    map(select(.window == "swap")) as $swap | map(select(.window == "control")) as $control
+    | (($swap | map(.p99) | median) / ($control | map(.p99) | median)) as $ratio
+    | row("tg-swap"; $swap), row("control"; $control),
+      "ratio of the medians of p99: \($ratio * 100 | round / 100), claimed: at most 1.15: \(if $ratio <= 1.15 then "holds" else "does not hold in this run" end)"' \
+    "$WORK/windows.jsonl"
+}
+
+# Two views of what the tool adds: its whole time without the plain programs' for the same work, which holds the noise of two
+# long runs of Docker; and its time outside its own create, start and stop, which holds that of one.
+print_scale() {
+  [[ -s "$WORK/scale.jsonl" ]] || return 0
+  printf '\nWhat tg-swap adds to create, start, ready, stop and remove by the plain programs; an application that costs nothing\n\n'
+  {
+    printf '%s\t' "instances" "" "plain s" "tg-swap s" "difference s" "each ms" "outside Docker s" && printf 'each ms\n'
+    jq -r '
+      def seconds: . / 100 | round / 10;
+      [.count, "", (.plain_ms | seconds), (.tool_ms | seconds), (.added_ms | seconds), (.added_ms / .count | round),
+        (.own_ms | seconds), (.own_ms / .count | round)] | @tsv' "$WORK/scale.jsonl"
+  } | aligned
+  (($(wc -l <"$WORK/scale.jsonl") > 1)) || return 0
+  jq -rs '
+    (.[0]) as $few | (.[-1]) as $many
+    | def slope(f): (($many | f) - ($few | f)) / ($many.count - $few.count) | round;
+      def verdict: if . <= 100 then "holds" else "does not hold in this run" end;
+      (slope(.added_ms)) as $added | (slope(.own_ms)) as $own
+    | "\neach instance more, from \($few.count) to \($many.count), claimed: at most 100 ms",
+      "  by the difference: \($added) ms: \($added | verdict)",
+      "  outside Docker: \($own) ms: \($own | verdict)"' "$WORK/scale.jsonl"
+}
+
+print_machine() {
+  [[ -n "$LOAD_BEFORE" ]] || return 0
+  printf '\n%s cores; load average of the last minutes when it began: %s; at the end: %s; %s s\n' "$(nproc)" "$LOAD_BEFORE" \
+    "$(cut -d ' ' -f 1-3 /proc/loadavg)" "$SECONDS"
+}
+
+print_tables() {
+  print_ways
+  print_pairs
+  print_scale
+  print_machine
+}
