@@ -3,6 +3,8 @@
 # Where the lines that tools really printed are kept for the contract test.
 lines_dir() { echo "$TG_LAB_DIR/lines"; }
 
+bats_require_minimum_version 1.5.0
+
 setup_file() {
   eval "$("$BATS_TEST_DIRNAME/../../lab/env")"
 }
@@ -24,6 +26,7 @@ setup() {
 
 # The journals tell the same as stdout; a killed tool's has no end and is left out by its test.
 teardown() {
+  [[ -z ${LOAD:-} ]] || kill "$LOAD" 2>/dev/null || :
   [[ -n ${KILLED:-} || ! -d $STATE/runs ]] || cp -r "$STATE/runs" "$KEPT/journals"
 }
 

@@ -1,0 +1,96 @@
+#!/usr/bin/env bats
+# kill -9 at every step of a swap and of its way back, in the middle of the step and right after it:
+# traffic flows on, and resume or abort leads to one consistent set.
+
+load helper
+load swap-helper
+
+STEPS=(plan adopt create start ready admit pin drain 'create","state":"@","service":"worker' 'start","state":"@","service":"worker' settle finish-workers)
+UNDO_STEPS=(adopt ready admit pin drain start finish-workers retire)
+
+# The place of a kill: a step has begun, or has ended.
+place() { # STEP STATE
+  local step=$1
+  if [[ $step == *@* ]]; then
+    echo "\"step\":\"${step/@/$2}"
+  else
+    echo "\"step\":\"$step\",\"state\":\"$2\""
+  fi
+}
+
+setup_quick() {
+  KILLED=1
+  sed -i 's/^BOOT_MS=.*/BOOT_MS=200/' .env
+  docker compose up -d --quiet-pull 2>/dev/null
+  docker pull -q "$TG_LAB_REGISTRY/terragnos-core:1.4.1" >/dev/null
+  tg-health --wait=60s >/dev/null
+}
+
+traffic_flows() {
+  for _ in 1 2 3; do
+    curl -fsS -m 5 -o /dev/null "$TG_LAB_URL/v1/health/ready" || { echo "nobody serves"; return 1; }
+  done
+}
+
+@test "killed at any step of a swap, it goes on or back, and nothing is lost" {
+  local turn=0 step state
+  setup_quick
+  load_begins
+  for step in "${STEPS[@]}"; do
+    for state in started succeeded; do
+      echo "# killed at $(place "$step" "$state")"
+      kill_at "$(place "$step" "$state")" tg-swap --to 1.4.1
+      traffic_flows
+      if ((turn++ % 2)); then
+        gives 0 tg-swap abort
+        is_alone 1.4.0
+      else
+        gives 0 tg-swap resume
+        # Killed before anything was remembered, or after all was done.
+        [[ -e $STATE/swap.json ]] || gives 0 tg-swap --to 1.4.1
+        only_serves 1.4.1
+        gives 0 tg-swap rollback
+        is_alone 1.4.0
+      fi
+    done
+  done
+  nothing_failed
+  infrastructure_untouched
+}
+
+@test "killed at any step of the way back or of its end, the same command goes on" {
+  local step state
+  setup_quick
+  load_begins
+  for step in "${UNDO_STEPS[@]}"; do
+    for state in started succeeded; do
+      echo "# killed at $(place "undo-$step" "$state")"
+      gives 0 tg-swap --to 1.4.1
+      kill_at "$(place "undo-$step" "$state")" tg-swap rollback
+      traffic_flows
+      gives 0 tg-swap abort
+      is_alone 1.4.0
+    done
+  done
+  for state in started succeeded; do
+    gives 0 tg-swap --to 1.4.1
+    kill_at "$(place retire "$state")" tg-swap commit
+    traffic_flows
+    gives 0 tg-swap commit
+    is_alone 1.4.1
+    gives 0 tg-swap rollback
+    is_alone 1.4.0
+  done
+  nothing_failed
+}
+
+@test "status says what docker compose up -d would lose after a kill" {
+  setup_quick
+  kill_at "$(place drain succeeded)" tg-swap --to 1.4.1
+  gives 1 tg-swap status
+  would_end=$(docker compose up -d --dry-run 2>&1 | awk '/Container/ && /Stopping|Recreate$/ { print $5 }' | sort -u)
+  loses=$(jq -rs 'map(select(.type == "result"))[-1].data.swap.compose_up.loses[]' <<<"$output" | sort)
+  same "$(comm -12 <(echo "$would_end") <(in_rotation))" "$loses"
+  gives 0 tg-swap abort
+  is_alone 1.4.0
+}
