@@ -5,9 +5,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tg_core::cli::{Shared, duration};
 
-use crate::swap::Options;
-
 use crate::init::Init;
+use crate::swap::{Options, Pace};
 
 /// Move the application's services to another release, and back
 ///
@@ -81,12 +80,17 @@ pub(crate) enum Action {
     /// Put HAProxy in front of a project that publishes its port itself
     Init(Init),
     /// Put the images back that ran before the last change, or before a given run
+    ///
+    /// Where the instances of that release are still kept, it is a flip of the balancer, by the flags of
+    /// the swap that is undone; else a swap of its own, by those given here.
     Rollback {
         #[command(flatten)]
         which: Which,
         /// Run whose beginning to go back to [default: the run of --run-id, else the last change]
         #[arg(long, alias = "to-run", value_name = "RUN")]
         to: Option<String>,
+        #[command(flatten)]
+        pace: Pace,
     },
 }
 

@@ -92,7 +92,7 @@ fn await_ready(
             }
         }
         let Some((container, reason)) = reason else { return Ok(begun.elapsed()) };
-        if begun.elapsed() > options.ready_timeout || container.restarts > 2 {
+        if begun.elapsed() > options.pace.ready_timeout || container.restarts > 2 {
             return Err(SwapError::not_ready(session, &plan.engine, &container, reason));
         }
         session.check("waiting until the new instance is ready")?;

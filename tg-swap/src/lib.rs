@@ -56,6 +56,8 @@ pub fn run() -> ExitCode {
         Some(Action::Status) => status::run(session),
         Some(Action::Init(init)) => init::run(session, &cli, init),
         Some(Action::Outdated { only }) => outdated::run(session, only),
-        Some(Action::Rollback { which, to }) => rollback::run(session, &cli, which, to.as_deref()),
+        Some(Action::Rollback { which, to, pace }) => {
+            rollback::run(session, &cli, which, to.as_deref(), pace)
+        }
     })
 }

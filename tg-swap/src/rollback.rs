@@ -13,13 +13,14 @@ use crate::error::SwapError;
 use crate::plan::Plan;
 use crate::start::Move;
 use crate::stop::object;
-use crate::swap;
+use crate::swap::{self, Pace};
 
 pub(crate) fn run(
     session: &Session,
     cli: &Cli,
     which: &Which,
     to_run: Option<&str>,
+    pace: &Pace,
 ) -> Result<Answer, SwapError> {
     let plan = Plan::read(session, which)?;
     let state = plan.project.state()?;
@@ -32,7 +33,7 @@ pub(crate) fn run(
     session.check("rolling back")?;
     let wanted = wanted(&plan, &before, effects)?;
     if !cli.dry_run
-        && let Some(answer) = swap::roll_back(session, &plan, &run, &wanted, &cli.options)?
+        && let Some(answer) = swap::roll_back(session, &plan, &run, &wanted, pace)?
     {
         return Ok(answer);
     }
@@ -74,9 +75,10 @@ pub(crate) fn last_change(history: &[Value]) -> Option<String> {
         let one_of = move |line: &&Value| actions.iter().any(|action| line["action"] == *action);
         history.iter().filter(|line| line["tool"] == crate::TOOL).filter(one_of)
     };
-    let undone: Vec<&Value> = of(&["rollback"]).map(|line| &line["undoes"]).collect();
+    let done = |line: &&Value| line["outcome"] != "undone";
+    let undone: Vec<&Value> = of(&["rollback"]).filter(done).map(|line| &line["undoes"]).collect();
     of(&["start", "swap"])
-        .filter(|line| line["outcome"] != "undone")
+        .filter(done)
         .rfind(|line| !undone.contains(&&line["run"]))
         .and_then(|line| line["run"].as_str().map(str::to_owned))
 }
@@ -105,6 +107,10 @@ mod tests {
         assert_eq!(last_change(&history).as_deref(), Some("b"));
         history.push(json!({"tool": "tg-swap", "action": "swap", "run": "x", "outcome": "undone"}));
         assert_eq!(last_change(&history).as_deref(), Some("b"), "what was undone is no change");
+        history.push(
+            json!({"tool": "tg-swap", "action": "rollback", "run": "y", "outcome": "undone", "undoes": "b"}),
+        );
+        assert_eq!(last_change(&history).as_deref(), Some("b"), "nor is a rollback that was");
         history.push(line("rollback", "c", "b"));
         assert_eq!(last_change(&history).as_deref(), Some("a"));
         history.push(line("rollback", "d", "a"));

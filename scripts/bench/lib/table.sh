@@ -30,6 +30,19 @@ print_ways() {
   } | aligned
 }
 
+# What the swap itself takes, without what nobody can save: boots of the application, and the longest request in flight.
+print_claims() {
+  [[ -s "$WORK/rows.jsonl" ]] || return 0
+  jq -rs --argjson boot "$BOOT_MS" --argjson slow "$SLOW_MS" '
+    def seconds: . / 100 | round / 10;
+    def verdict(most): if . <= most then "holds" else "does not hold in this run" end;
+    (map(select(.way == "tg-swap" and .boots != null) | .only_new_ms - .boots * $boot - $slow)) as $beyond
+    | (map(.flip_ms | values)) as $flips
+    | ($beyond | values | select(length > 0)
+        | "\nbeyond boots and the longest request in flight, claimed: at most 2 s: \(map(seconds | tostring) | join(", ")) s: \(max | verdict(2000))"),
+      ($flips | select(length > 0) | "rollback, claimed: under 1 s: \(map(. / 1000 | tostring) | join(", ")) s: \(max | verdict(999))")' "$WORK/rows.jsonl"
+}
+
 print_pairs() {
   [[ -s "$WORK/windows.jsonl" ]] || return 0
   printf '\nQuick reads while tg-swap replaces two by two, and while two merely come and go beside the set (%s each)\n\n' "$WINDOW"
@@ -74,6 +87,7 @@ print_machine() {
 
 print_tables() {
   print_ways
+  print_claims
   print_pairs
   print_scale
   print_machine

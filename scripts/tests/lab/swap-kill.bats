@@ -58,6 +58,25 @@ traffic_flows() {
   infrastructure_untouched
 }
 
+@test "killed on trial, or between one instance and the next, it goes on or back" {
+  setup_quick
+  load_begins
+  for state in started succeeded; do
+    kill_at "$(place canary "$state")" tg-swap --to 1.4.1 --canary 10% --for 2s
+    traffic_flows
+    if [[ $state == started ]]; then gives 0 tg-swap resume; else gives 0 tg-swap abort; fi
+    [[ $state == succeeded ]] || gives 0 tg-swap rollback
+    is_alone 1.4.0
+    # Half of the old set is gone by then: the way back makes it again.
+    kill_at "$(place retire "$state")" tg-swap --to 1.4.1 --strategy one-by-one
+    traffic_flows
+    if [[ $state == started ]]; then gives 0 tg-swap resume; else gives 0 tg-swap abort; fi
+    [[ $state == succeeded ]] || gives 0 tg-swap rollback
+    is_alone 1.4.0
+  done
+  nothing_failed
+}
+
 @test "killed at any step of the way back or of its end, the same command goes on" {
   local step state
   setup_quick

@@ -7,7 +7,7 @@ load swap-helper
 @test "a swap and its rollback lose nothing, whatever the manners of the application on SIGTERM" {
   for manners in polite die ignore; do
     # The application that ignores SIGTERM is killed after its grace: let that be short.
-    sed -i "s/^ON_SIGTERM=.*/ON_SIGTERM=$manners/; \$a GRACE=3s" .env
+    sed -i "s/^ON_SIGTERM=.*/ON_SIGTERM=$manners/; s/^BOOT_MS=.*/BOOT_MS=300/; \$a GRACE=3s" .env
     sed -i 's/stop_grace_period: 20s/stop_grace_period: ${GRACE:-20s}/; s/stop_grace_period: 30s/stop_grace_period: ${GRACE:-30s}/' compose.yaml
     docker compose up -d --quiet-pull 2>/dev/null
     tg-health --wait=60s >/dev/null
@@ -43,6 +43,9 @@ load swap-helper
   gives 0 tg-swap rollback --to "$run_of_swap"
   docker start "$TG_LAB_REGISTRY_CONTAINER" >/dev/null
   nothing_failed
+  same "rollback $run_of_swap" "$(tail -n 1 "$STATE/history.jsonl" | jq -r '"\(.action) \(.undoes)"')"
+  gives 3 tg-swap rollback
+  same nothing-to-undo "$(result data.error.code)"
   for container in $(in_rotation); do same "$image" "$(docker inspect -f '{{.Image}}' "$container")"; done
   nothing_to_do
   docker tag "$image" "$TG_LAB_REGISTRY/terragnos-core:1.4.0"
@@ -200,19 +203,42 @@ load swap-helper
   nothing_failed
 }
 
-@test "docker that is away for ten seconds in the middle of a swap is waited for" {
-  docker_through_a_door
+@test "a balancer that is restarted in the middle of a swap costs what its own absence costs, and no more" {
+  sed -i 's/^BOOT_MS=.*/BOOT_MS=200/' .env
+  docker compose up -d --quiet-pull 2>/dev/null
+  tg-health --wait=60s >/dev/null
   load_begins
-  DOCKER_HOST=unix://$DOOR tg-swap --to 1.4.1 --keep 0s >"$BATS_TEST_TMPDIR/swap" 2>&1 3>&- &
-  swap=$!
-  until grep -q '"step":"ready","state":"started"' "$BATS_TEST_TMPDIR/swap"; do sleep 0.02; done
-  close_the_door
-  sleep 10
-  docker_through_a_door
-  wait "$swap" || { cat "$BATS_TEST_TMPDIR/swap"; return 1; }
-  close_the_door
-  grep -q '"code":"away"' "$BATS_TEST_TMPDIR/swap"
-  is_alone 1.4.1
+  for step in ready admit drain; do
+    tg-swap --to 1.4.1 --keep 0s >"$BATS_TEST_TMPDIR/swap" 2>&1 3>&- &
+    swap=$!
+    until grep -q "\"step\":\"$step\",\"state\":\"started\"" "$BATS_TEST_TMPDIR/swap"; do sleep 0.01; done
+    docker restart -t 0 tg-lab-lb-1 >/dev/null
+    wait "$swap" || { tail -n 3 "$BATS_TEST_TMPDIR/swap"; return 1; }
+    is_alone 1.4.1
+    gives 0 tg-swap rollback
+    is_alone 1.4.0
+  done
+  load_ends
+  # Nobody was sent to an instance that could not answer: the only failures are connections that nobody took.
+  same "" "$(jq -r '.failures | keys - ["connect", "reset"] | .[]' "$BATS_TEST_TMPDIR/load")"
+}
+
+@test "docker that is away for ten seconds in the middle of a swap is waited for" {
+  load_begins
+  for step in ready drain; do
+    docker_through_a_door
+    DOCKER_HOST=unix://$DOOR tg-swap --to 1.4.1 --keep 0s >"$BATS_TEST_TMPDIR/swap" 2>&1 3>&- &
+    swap=$!
+    until grep -q "\"step\":\"$step\",\"state\":\"started\"" "$BATS_TEST_TMPDIR/swap"; do sleep 0.02; done
+    close_the_door
+    sleep 10
+    docker_through_a_door
+    wait "$swap" || { cat "$BATS_TEST_TMPDIR/swap"; return 1; }
+    close_the_door
+    grep -q '"code":"away"' "$BATS_TEST_TMPDIR/swap"
+    is_alone 1.4.1
+    gives 0 tg-swap rollback
+  done
   nothing_failed
 }
 

@@ -62,7 +62,7 @@ impl Swap<'_> {
     /// Makes sure that so many instances of the goal run and are ready.
     pub(super) fn boot(&self, service: &str, replicas: usize) -> Result<(), SwapError> {
         let one_first = self.boots_alone(service)?;
-        if self.intent.options.boot == Some(Boot::One) {
+        if self.intent.options.pace.boot == Some(Boot::One) {
             for n in 1..=replicas {
                 self.bring_up(service, n)?;
             }
@@ -74,7 +74,7 @@ impl Swap<'_> {
 
     /// A release that has never run on this database may prepare it when it boots: two at once could race.
     fn boots_alone(&self, service: &str) -> Result<bool, SwapError> {
-        if self.intent.options.boot.is_some() || !self.fleet(service)?.goal.is_empty() {
+        if self.intent.options.pace.boot.is_some() || !self.fleet(service)?.goal.is_empty() {
             return Ok(false);
         }
         let Some(side) = self.goal().services.get(service) else { return Ok(false) };
@@ -164,12 +164,12 @@ impl Swap<'_> {
     fn await_ready(&self, service: &str) -> Result<(), SwapError> {
         let goal = self.fleet(service)?.goal;
         let names: Vec<_> = goal.iter().map(|c| c.name.clone()).collect();
-        let intent = json!({"service": service, "containers": names, "rise": self.intent.options.rise});
+        let intent = json!({"service": service, "containers": names, "rise": self.intent.options.pace.rise});
         self.step("ready", &format!("wait until {} are ready", names.join(", ")), intent, || {
             let begun = Instant::now();
             let mut streaks = vec![0; goal.len()];
             // What served before and was only drained need not prove itself again and again.
-            let rise = if self.intent.phase == Phase::Back { 1 } else { self.intent.options.rise };
+            let rise = if self.intent.phase == Phase::Back { 1 } else { self.intent.options.pace.rise };
             let mut first = true;
             loop {
                 let verdicts = self.ask_all(&goal)?;
@@ -179,7 +179,7 @@ impl Swap<'_> {
                 if streaks.iter().all(|streak| *streak >= rise) {
                     return Ok(((), json!({"containers": names})));
                 }
-                let late = begun.elapsed() > self.intent.options.ready_timeout;
+                let late = begun.elapsed() > self.intent.options.pace.ready_timeout;
                 let worst = (0..goal.len()).find(|i| !verdicts[*i].ready);
                 if !first || late {
                     self.fail_if_crashed(&goal)?;

@@ -16,6 +16,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const ENOUGH: u64 = 100;
 /// A canary whose answers take so many times as long as the others' is sent back.
 const SLOWER: u64 = 2;
+/// Of so many last answers a balancer tells the mean time.
+const MEAN_OF: u64 = 512;
 /// How surely more failures are no accident: standard deviations of a normal distribution, one-sided
 /// p < 0.001.
 const SURE: f64 = 3.1;
@@ -27,9 +29,6 @@ impl Swap<'_> {
         else {
             return Ok(());
         };
-        if !self.balancer.abilities().share {
-            return Err(SwapError::NoShare(self.balancer.name()));
-        }
         self.boot(service, 1)?;
         let names: Vec<String> = self.fleet(service)?.goal.into_iter().map(|c| c.name).collect();
         let length = humantime::format_duration(self.intent.options.canary_for).to_string();
@@ -64,7 +63,7 @@ impl Swap<'_> {
             let goal = self.api()?.goal;
             self.fail_if_crashed(&goal)?;
             let (now_canary, now_others) = self.counted()?;
-            let (tried, compared) = (now_canary.since(canary), now_others.since(others));
+            let (tried, compared) = (trial(&now_canary, canary), now_others.since(others));
             if let Some(reason) = verdict(&tried, &compared) {
                 return Err(self.not_ready(&goal[0], reason));
             }
@@ -86,6 +85,26 @@ impl Swap<'_> {
         command.args(["-c", judge]).current_dir(&self.plan.project.directory);
         runner.capture(&mut command).map(drop).map_err(|e| SwapError::Judged(e.to_string()))
     }
+}
+
+/// What was counted on trial, with the least mean time that fits. The balancer's own mean is a moving
+/// one: whoever had the canary's place before would speak for it. It holds a plain sum up to `N` requests, and
+/// from then on a sum that loses `1/N` of itself with each; it is told in whole ms, rounded up.
+/// HAProxy, include/haproxy/freq_ctr.h, `swrate_add_dynamic`, with `TIME_STATS_SAMPLES`.
+#[expect(clippy::cast_precision_loss, reason = "counts of requests are far below 2^52")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a mean in ms, not negative")]
+fn trial(now: &Counters, before: &Counters) -> Counters {
+    let counted = now.since(before);
+    if counted.requests == 0 || now.requests < before.requests {
+        return counted;
+    }
+    let held = |c: &Counters| c.requests.min(MEAN_OF) as f64;
+    let lossy = now.requests.saturating_sub(MEAN_OF) - before.requests.saturating_sub(MEAN_OF);
+    let window = MEAN_OF as f64;
+    let left = (1.0 - 1.0 / window).powf(lossy as f64);
+    let least = (now.mean_ms as f64 - 1.0) * held(now) - before.mean_ms as f64 * held(before) * left;
+    let weight = (counted.requests - lossy) as f64 * left + window * (1.0 - left);
+    Counters { mean_ms: (least / weight).max(0.0).round() as u64, ..counted }
 }
 
 /// What speaks against the canary, if anything.
@@ -129,6 +148,8 @@ fn more_often(a: u64, n: u64, b: u64, m: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn counted(requests: u64, answered_5xx: u64, mean_ms: u64) -> Counters {
@@ -151,6 +172,31 @@ mod tests {
         assert!(verdict(&counted(150, 0, 31), &counted(1350, 0, 10)).is_some());
         assert!(verdict(&counted(50, 0, 31), &counted(450, 0, 10)).is_none());
         assert!(verdict(&counted(150, 0, 19), &counted(1350, 0, 10)).is_none());
+    }
+
+    /// The mean as HAProxy tells it after each of these answers, in ms.
+    fn told(answers: impl Iterator<Item = u64>) -> Counters {
+        let (mut sum, mut n) = (0_u64, 0_u64);
+        for answer in answers {
+            n += 1;
+            sum = if n > MEAN_OF { sum - sum.div_ceil(MEAN_OF) + answer } else { sum + answer };
+        }
+        counted(n, 0, sum.div_ceil(n.clamp(1, MEAN_OF)))
+    }
+
+    proptest! {
+        #[test]
+        fn who_had_the_place_before_neither_speaks_for_the_canary_nor_against_it(
+            (n, was) in (0_u64..3000, 1_u64..60),
+            (k, is) in (ENOUGH..3000, 1_u64..200),
+        ) {
+            let before = told((0..n).map(|_| was));
+            let now = told((0..n).map(|_| was).chain((0..k).map(|_| is)));
+            let mean = trial(&now, &before).mean_ms;
+            prop_assert!(mean <= is + 1, "{mean} is too much for {is}");
+            prop_assert!(mean + 20 >= is, "{mean} is too little for {is}");
+            prop_assert_eq!(trial(&now, &before).requests, k);
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::lint::{self, Facts};
 use crate::plan::Plan;
 use crate::start::serving;
 use crate::stop::object;
-use crate::swap::{ComposeUp, Intent, Options, Phase, Swap};
+use crate::swap::{ComposeUp, Intent, Options, Pace, Phase, Swap};
 
 /// The project's balancer.
 type Driver<'a> = Box<dyn Balancer + 'a>;
@@ -41,6 +41,9 @@ pub(crate) fn run(session: &Session, cli: &Cli, to: &To, options: &Options) -> R
         return direct::run(session, cli, &plan, &wanted, options);
     };
     reach(&plan, balancer.as_ref())?;
+    if options.canary.is_some() && !balancer.abilities().share {
+        return Err(SwapError::NoShare(balancer.name()));
+    }
     beside(&plan, to)?;
     if !balancer.abilities().add {
         let msg = format!(
@@ -154,7 +157,7 @@ pub(crate) fn commit(session: &Session, cli: &Cli, after: Option<Duration>) -> R
         return Ok(Answer::yes("nothing is kept any more", json!({"changed": false})));
     }
     let mut swap = Swap::new(session, &plan, balancer.as_ref(), intent)?;
-    swap.retire_all()?;
+    swap.retire_all().map_err(|cause| SwapError::Leftover { cause: Box::new(cause) })?;
     let up = compose_up(session, &plan)?;
     let facts = json!({"changed": true, "version": swap.intent.to.version, "compose_up": up, "phases_ms": swap.phases()});
     Ok(Answer::yes(format!("only {} is left", swap.intent.to.version), facts))
@@ -168,7 +171,7 @@ pub(crate) fn roll_back(
     plan: &Plan,
     run: &str,
     wanted: &[(&Pin, String)],
-    options: &Options,
+    pace: &Pace,
 ) -> Result<Option<Answer>, SwapError> {
     let state = plan.project.state()?;
     let Ok(Some(balancer)) = balancer::open(session, &plan.project, &plan.engine) else { return Ok(None) };
@@ -184,18 +187,17 @@ pub(crate) fn roll_back(
         end_kept(session, plan, balancer.as_ref(), intent)?;
     }
     let effects = Real { session, project: &plan.project, engine: &plan.engine };
-    let options = Options { keep: Duration::ZERO, ..options.clone() };
+    let options = Options::at(pace);
     let begun = Intent::prepare(session, plan, balancer.as_ref(), &effects, wanted, &options)?;
-    let Some(intent) = begun else {
+    let Some(mut intent) = begun else {
         return Ok(Some(Answer::yes("it runs already", json!({"changed": false}))));
     };
+    intent.undoes = Some(run.to_owned());
     intent.write(&state)?;
-    let mut swap = Swap::new(session, plan, balancer.as_ref(), intent)?;
-    let facts = drive(&mut swap)?;
-    Ok(Some(Answer::yes(format!("{} is back", swap.intent.to.version), facts)))
+    conclude(session, plan, &state, balancer.as_ref(), intent).map(|(_, answer)| Some(answer))
 }
 
-/// Drives a swap to its end, records it and gives the lock back before somebody waits for `commit`.
+/// Drives a swap to its end and gives the lock back before somebody waits for `commit`.
 fn finish(
     session: &Session,
     plan: &Plan,
@@ -207,19 +209,42 @@ fn finish(
     if intent.phase == Phase::Back {
         return back(session, plan, state, balancer, intent);
     }
+    let (intent, answer) = conclude(session, plan, state, balancer, intent)?;
+    drop(lock);
+    keeper::start(session, &intent)?;
+    Ok(answer)
+}
+
+/// Drives a swap to its end and records it: as a rollback, where it is one.
+fn conclude(
+    session: &Session,
+    plan: &Plan,
+    state: &State,
+    balancer: &dyn Balancer,
+    intent: Intent,
+) -> Result<(Intent, Answer), SwapError> {
     let mut swap = Swap::new(session, plan, balancer, intent)?;
     let mut facts = drive(&mut swap)?;
     let intent = swap.intent.clone();
     let ran: Value =
         intent.to.services.iter().map(|(name, side)| (name.clone(), json!(side.image_id))).collect();
     facts["ran"] = ran;
-    history::append(state, &intent.run, crate::TOOL, "swap", object(facts.clone()))?;
-    drop(lock);
-    keeper::start(session, &intent)?;
-    let kept = intent.kept_until.as_ref().map_or(String::new(), |until| {
-        format!("; tg-swap rollback goes back at once until {until}, tg-swap commit ends that")
-    });
-    Ok(Answer::yes(format!("{} serves{kept}", intent.to.version), facts))
+    let version = &intent.to.version;
+    let (action, msg) = match (&intent.undoes, &intent.kept_until) {
+        (Some(run), _) => {
+            facts["undoes"] = json!(run);
+            ("rollback", format!("{version} is back"))
+        }
+        (None, Some(until)) => (
+            "swap",
+            format!(
+                "{version} serves; tg-swap rollback goes back at once until {until}, tg-swap commit ends that"
+            ),
+        ),
+        (None, None) => ("swap", format!("{version} serves")),
+    };
+    history::append(state, &intent.run, crate::TOOL, action, object(facts.clone()))?;
+    Ok((intent, Answer::yes(msg, facts)))
 }
 
 /// Goes, and tells what was seen.
@@ -232,7 +257,8 @@ fn drive(swap: &mut Swap) -> Result<Value, SwapError> {
                 "from": swap.intent.from.version, "to": swap.intent.to.version, "outcome": "undone",
                 "error": {"code": cause.code(), "message": cause.to_string()}, "evidence": evidence,
             });
-            history::append(&swap.state, &swap.intent.run, crate::TOOL, "swap", object(facts))?;
+            let action = if swap.intent.undoes.is_some() { "rollback" } else { "swap" };
+            history::append(&swap.state, &swap.intent.run, crate::TOOL, action, object(facts))?;
             return Err(SwapError::UndoneSwap { cause, evidence });
         }
         Err(error) => return Err(error),

@@ -62,9 +62,9 @@ impl Swap<'_> {
                 let msg = "nobody can tell what is in flight; waiting for the whole --drain-timeout";
                 self.session.emit.warning("not-measured", msg, json!({}))?;
             }
-            if begun.elapsed() > self.intent.options.drain_timeout {
+            if begun.elapsed() > self.intent.options.pace.drain_timeout {
                 // On the way back nothing is left to go back to.
-                let may_cut = self.intent.options.on_drain_timeout == OnDrainTimeout::Cut
+                let may_cut = self.intent.options.pace.on_drain_timeout == OnDrainTimeout::Cut
                     || self.intent.phase == Phase::Back;
                 return if !known || may_cut { Ok(flying) } else { Err(SwapError::DrainTimeout(flying)) };
             }

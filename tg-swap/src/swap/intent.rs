@@ -20,6 +20,9 @@ pub(crate) struct Intent {
     pub run: String,
     /// RFC 3339.
     pub since: String,
+    /// The run whose change it takes back, where that is what it is for.
+    #[serde(default)]
+    pub undoes: Option<String>,
     pub from: Release,
     pub to: Release,
     pub phase: Phase,
@@ -66,7 +69,7 @@ pub(crate) struct Side {
     /// Tag as the project's files have it, or shall have it.
     pub tag: String,
     pub image_id: String,
-    /// Compose's hash of the service's configuration.
+    /// Compose's hash of the service's configuration, for containers that are made later.
     pub hash: String,
     /// Containers.
     pub replicas: usize,

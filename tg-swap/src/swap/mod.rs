@@ -37,7 +37,7 @@ pub(crate) use self::boot::Readiness;
 pub(crate) use self::commands::{abort, commit, pull_missing, resume, roll_back, run};
 pub(crate) use self::compose_up::ComposeUp;
 pub(crate) use self::intent::{Intent, Phase, Release, Side};
-pub(crate) use self::options::{Options, Strategy};
+pub(crate) use self::options::{Options, Pace, Strategy};
 
 /// A swap in hand, and all that it works with.
 pub(crate) struct Swap<'a> {
@@ -131,7 +131,7 @@ impl<'a> Swap<'a> {
     fn turn(&mut self) -> Result<(), SwapError> {
         for service in &self.plan.project.api {
             let replicas = self.goal().replicas(service);
-            if self.intent.options.strategy == Strategy::OneByOne {
+            if self.intent.options.pace.strategy == Strategy::OneByOne {
                 self.one_by_one(service, replicas)?;
             }
             if self.intent.phase == Phase::Back && self.never_left(service, replicas)? {

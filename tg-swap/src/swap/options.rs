@@ -13,6 +13,33 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m")]
     pub keep: Duration,
 
+    #[command(flatten)]
+    pub pace: Pace,
+
+    /// Send this share of the requests to one new instance first, and judge it
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub canary: Option<u8>,
+
+    /// How long the canary is watched
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "2m", requires = "canary")]
+    pub canary_for: Duration,
+
+    /// Command that judges the canary as well: anything but exit 0 sends it back
+    #[arg(long, value_name = "COMMAND", requires = "canary")]
+    pub judge: Option<String>,
+}
+
+impl Options {
+    /// A swap that keeps nothing and tries nothing out, as on the way back.
+    pub(super) fn at(pace: &Pace) -> Self {
+        let pace = pace.clone();
+        Options { keep: Duration::ZERO, pace, canary: None, canary_for: Duration::ZERO, judge: None }
+    }
+}
+
+/// In what order and with how much patience a set is replaced.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Pace {
     /// Replace the whole set at once, or one instance after another, which needs memory for one more only
     #[arg(long, value_enum, default_value_t = Strategy::All)]
     pub strategy: Strategy,
@@ -36,18 +63,6 @@ pub(crate) struct Options {
     /// What to do when they take longer: go back, or cut them and say how many
     #[arg(long, value_enum, default_value_t = OnDrainTimeout::Abort)]
     pub on_drain_timeout: OnDrainTimeout,
-
-    /// Send this share of the requests to one new instance first, and judge it
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
-    pub canary: Option<u8>,
-
-    /// How long the canary is watched
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "2m", requires = "canary")]
-    pub canary_for: Duration,
-
-    /// Command that judges the canary as well: anything but exit 0 sends it back
-    #[arg(long, value_name = "COMMAND", requires = "canary")]
-    pub judge: Option<String>,
 }
 
 /// How many instances are replaced at a time.

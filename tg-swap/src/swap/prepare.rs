@@ -1,6 +1,6 @@
 //! Where a swap goes from and to, read before anything is changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tg_core::event;
 use tg_core::process::Runner;
@@ -35,7 +35,8 @@ impl Intent {
         Ok(Some(Intent {
             run: session.run.clone(),
             since: event::now(),
-            from: coming_from(plan, effects, &before)?,
+            undoes: None,
+            from: coming_from(session, plan, effects, &before, &to)?,
             to,
             phase: Phase::Forward,
             options: options.clone(),
@@ -47,10 +48,19 @@ impl Intent {
     }
 }
 
-fn going_to(session: &Session, plan: &Plan, wanted: &[(&Pin, String)]) -> Result<Release, SwapError> {
+/// Compose's hash of each service as the files are now, but at these tags.
+fn hashes(
+    session: &Session,
+    plan: &Plan,
+    wanted: &[(&Pin, String)],
+) -> Result<HashMap<String, String>, SwapError> {
     let runner = Runner { emit: &session.emit, deadline: session.deadline };
     let (compose, _file) = release::preview(&plan.project, wanted)?;
-    let hashes = compose.hashes(runner)?;
+    Ok(compose.hashes(runner)?)
+}
+
+fn going_to(session: &Session, plan: &Plan, wanted: &[(&Pin, String)]) -> Result<Release, SwapError> {
+    let hashes = hashes(session, plan, wanted)?;
     let mut services = BTreeMap::new();
     for (pin, tag) in wanted {
         let reference = pin.at(tag);
@@ -74,8 +84,14 @@ fn going_to(session: &Session, plan: &Plan, wanted: &[(&Pin, String)]) -> Result
 }
 
 /// The side that runs: its containers by name, whatever became of the files since.
-fn coming_from(plan: &Plan, effects: &dyn Effects, before: &Before) -> Result<Release, SwapError> {
-    let mut services = BTreeMap::new();
+fn coming_from(
+    session: &Session,
+    plan: &Plan,
+    effects: &dyn Effects,
+    before: &Before,
+    to: &Release,
+) -> Result<Release, SwapError> {
+    let mut services: BTreeMap<String, Side> = BTreeMap::new();
     for service in &before.services {
         let mut containers = plan.engine.containers(&plan.project.name, &service.name)?;
         containers.retain(|c| !c.one_off);
@@ -87,6 +103,15 @@ fn coming_from(plan: &Plan, effects: &dyn Effects, before: &Before) -> Result<Re
             containers: containers.into_iter().map(|c| c.id).collect(),
         };
         services.insert(service.name.clone(), side);
+    }
+    // One that has to be made again on the way back is made from the files as they are now. Where only
+    // the files differ and not the image, that would be one of the new side.
+    let pins = plan.pins.iter().filter_map(|pin| Some((pin, services.get(&pin.service)?.tag.clone())));
+    let hashes = hashes(session, plan, &pins.collect::<Vec<_>>())?;
+    for (name, side) in &mut services {
+        if to.services.get(name).is_some_and(|to| to.image_id != side.image_id) {
+            side.hash = hashes.get(name).cloned().unwrap_or_default();
+        }
     }
     let version = before.services.first().map(|s| s.version.clone()).unwrap_or_default();
     Ok(Release { version, services })

@@ -43,7 +43,7 @@ impl Swap<'_> {
                 if begun.elapsed() >= SETTLED && !starting {
                     return Ok(((), json!({"service": service, "containers": names})));
                 }
-                if begun.elapsed() > self.intent.options.ready_timeout {
+                if begun.elapsed() > self.intent.options.pace.ready_timeout {
                     return Err(self.not_ready(&goal[0], "its health check has not passed in time".into()));
                 }
                 self.check("waiting for the new workers")?;
