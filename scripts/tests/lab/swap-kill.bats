@@ -35,7 +35,7 @@ traffic_flows() {
 @test "killed at any step of a swap, it goes on or back, and nothing is lost" {
   local turn=0 step state
   setup_quick
-  load_begins
+  load_begins --slow-ms 500
   for step in "${STEPS[@]}"; do
     for state in started succeeded; do
       echo "# killed at $(place "$step" "$state")"
@@ -60,7 +60,7 @@ traffic_flows() {
 
 @test "killed on trial, or between one instance and the next, it goes on or back" {
   setup_quick
-  load_begins
+  load_begins --slow-ms 500
   for state in started succeeded; do
     kill_at "$(place canary "$state")" tg-swap --to 1.4.1 --canary 10% --for 2s
     traffic_flows
@@ -80,7 +80,7 @@ traffic_flows() {
 @test "killed at any step of the way back or of its end, the same command goes on" {
   local step state
   setup_quick
-  load_begins
+  load_begins --slow-ms 500
   for step in "${UNDO_STEPS[@]}"; do
     for state in started succeeded; do
       echo "# killed at $(place "undo-$step" "$state")"

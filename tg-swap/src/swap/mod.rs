@@ -3,13 +3,16 @@
 //! the workers. Each step looks at what is there first, so that it can be repeated, and the same
 //! steps with the sides exchanged are the way back.
 
+mod begin;
 mod boot;
 mod canary;
-mod commands;
+mod commit;
 mod compose_up;
+mod conclusion;
 mod drain;
 mod evidence;
 mod fleet;
+mod in_hand;
 mod intent;
 mod keeper;
 mod options;
@@ -19,6 +22,7 @@ mod prepare;
 mod retire;
 mod rotation;
 pub(crate) mod situation;
+mod way_back;
 mod workers;
 
 use std::cell::RefCell;
@@ -33,11 +37,14 @@ use crate::balancer::Balancer;
 use crate::error::SwapError;
 use crate::plan::Plan;
 
+pub(crate) use self::begin::{pull_missing, run};
 pub(crate) use self::boot::Readiness;
-pub(crate) use self::commands::{abort, commit, pull_missing, resume, roll_back, run};
+pub(crate) use self::commit::commit;
 pub(crate) use self::compose_up::ComposeUp;
+pub(crate) use self::in_hand::{abort, resume};
 pub(crate) use self::intent::{Intent, Phase, Release, Side};
 pub(crate) use self::options::{Options, Pace, Strategy};
+pub(crate) use self::way_back::roll_back;
 
 /// A swap in hand, and all that it works with.
 pub(crate) struct Swap<'a> {
