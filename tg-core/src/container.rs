@@ -65,6 +65,12 @@ impl Container {
         self.state == "running"
     }
 
+    /// Whether it was ever started.
+    #[must_use]
+    pub fn begun(&self) -> bool {
+        self.state != "created"
+    }
+
     /// Where one of its TCP ports is reached from this host: the published port, else its address.
     #[must_use]
     pub fn reach(&self, port: u16) -> Option<(String, u16)> {

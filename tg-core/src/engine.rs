@@ -18,6 +18,9 @@ use crate::deadline::Deadline;
 /// How long one question to the engine may take; stopping and waiting have their own limits.
 pub(crate) const ANSWER: Duration = Duration::from_mins(1);
 
+/// Between the beginnings of two stops.
+const STAGGER: Duration = Duration::from_millis(50);
+
 /// A connection to the engine that `DOCKER_HOST` names, or the local one.
 pub struct Engine {
     pub(crate) docker: Docker,
@@ -112,9 +115,13 @@ impl Engine {
         absent(self.ask(limit, self.docker.stop_container(id, Some(options.build())))).map(drop)
     }
 
-    /// Stops containers side by side, each with its own signal and grace.
+    /// Stops containers side by side, each with its own signal and grace. They begin one shortly after
+    /// another: what all drop at once, the database has to clear up at once.
     pub fn stop_all(&self, ids: &[&str]) -> Result<(), Error> {
-        let stops = ids.iter().map(|id| self.docker.stop_container(id, None::<query::StopContainerOptions>));
+        let stops = ids.iter().zip(0_u32..).map(async |(id, n)| {
+            tokio::time::sleep(STAGGER * n).await;
+            self.docker.stop_container(id, None::<query::StopContainerOptions>).await
+        });
         let limit = ANSWER + Duration::from_mins(10);
         self.all(limit, futures_util::future::join_all(stops))
     }
@@ -145,11 +152,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Starts containers side by side.
+    /// Starts containers one after another: side by side they would take no less time, and all processors.
     pub fn start_all(&self, ids: &[&str]) -> Result<(), Error> {
-        let starts =
-            ids.iter().map(|id| self.docker.start_container(id, None::<query::StartContainerOptions>));
-        self.all(ANSWER + Duration::from_mins(10), futures_util::future::join_all(starts))
+        ids.iter().try_for_each(|id| self.start(id))
     }
 
     /// Starts a container that exists.

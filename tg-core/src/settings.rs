@@ -22,6 +22,7 @@ pub const KEYS: &[&str] = &[
     "migrate_exec",
     "balancer",
     "release_notes",
+    "warm_up",
 ];
 
 /// Where settings are looked up after the flags.

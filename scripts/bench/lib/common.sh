@@ -24,8 +24,7 @@ LB_PORT=15100
 LB_STATS_PORT=15101
 OLD=1.4.0
 NEW=1.4.1
-# The lab's application boots for so long, and the load program's slow reads take so long, where nothing else is said.
-BOOT_MS=1500
+# So long take the load program's slow reads, where nothing else is said.
 SLOW_MS=2000
 TOOLS_DIR="${CARGO_TARGET_DIR:-$REPO_ROOT/target}/debug"
 

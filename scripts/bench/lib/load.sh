@@ -15,7 +15,7 @@ warm_up() { (load --duration 3s) >/dev/null; }
 # Usage: begin_load DURATION
 begin_load() {
   LOAD_BEGUN="$(now_ms)"
-  load --duration "$1" --acked "$WORK/acked" >"$WORK/load.json" &
+  load --duration "$1" --acked "$WORK/acked" --samples "$WORK/samples" >"$WORK/load.json" &
   LOAD_PID=$!
 }
 

@@ -45,6 +45,7 @@ set_stage() {
   clear_stage
   write_bench_env "$1"
   write_balancer api
+  cp "$BENCH_SRC/stack/compose.yaml" "$STACK_DIR/"
   quietly compose up -d || fail "the stack did not start" "docker compose logs, in $STACK_DIR"
   wait_for 60 checked_servers 2 || fail "the instances did not get ready" "docker compose logs api lb, in $STACK_DIR"
 }

@@ -58,15 +58,21 @@ measure() {
 # How often instances of the api were started, one set after another. Usage: boots FILE
 boots() { jq -s 'map(select(.data.step == "start" and .data.state == "succeeded" and .data.service == "api")) | length' "$1"; }
 
+# What the application's own warm-up took. Usage: warm_up_ms FILE
+warm_up_ms() { jq -s 'map(select(.type == "result"))[-1].data.phases_ms["warm-up"] // 0' "$1"; }
+
 row() {
-  local flip=null boots=null
+  local flip=null boots=null warm=0
   [[ "$1" != rollback ]] || flip="$(until_step "$WORK/replace.log" undo-admit)"
-  [[ "$1" != tg-swap ]] || boots="$(boots "$WORK/replace.log")"
+  if [[ "$1" == tg-swap ]]; then
+    boots="$(boots "$WORK/replace.log")"
+    warm="$(warm_up_ms "$WORK/replace.log")"
+  fi
   # What both versions have answered bounds the time in which only the new one did.
   jq -c --arg load "$(cut -d ' ' -f 1 /proc/loadavg)" --arg way "$1" --arg manner "$2" --arg from "$3" --arg to "$4" --argjson offset "$5" --argjson took "$6" --argjson code "$7" \
-    --argjson lost "$8" --argjson flip "${flip:-null}" --argjson boots "$boots" '{
+    --argjson lost "$8" --argjson flip "${flip:-null}" --argjson boots "$boots" --argjson warm "$warm" '{
       way: $way, manner: $manner, code: $code, failed, total, failures: (.failures | map_values(.count)), lost: $lost,
-      p50: .latency_ms.get.p50, p99: .latency_ms.get.p99, took_ms: $took, flip_ms: $flip, boots: $boots, load: $load,
+      p50: .latency_ms.get.p50, p99: .latency_ms.get.p99, took_ms: $took, flip_ms: $flip, boots: $boots, warm_ms: $warm, load: $load,
       only_new_ms: ([.versions[$from].last_ms // 0, .versions[$to].first_ms // 0] | max - $offset)
     }' "$WORK/load.json" >>"$WORK/rows.jsonl"
 }

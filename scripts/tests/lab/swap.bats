@@ -77,6 +77,15 @@ load swap-helper
   infrastructure_untouched
 }
 
+@test "new instances are warm before they get requests, and one that can't be warmed up is not let in" {
+  TG_WARM_UP='node dist/scripts/warm-up.js && touch /tmp/warm' gives 0 tg-swap --to 1.4.1 --keep 0s
+  same "warm-up admit" "$(jq -r 'select(.data.state == "started") | .data.step' <<<"$output" | grep -E '^(warm-up|admit)$' | paste -sd ' ')"
+  for container in $(in_rotation); do docker exec "$container" test -e /tmp/warm; done
+  TG_WARM_UP='echo cold >&2; exit 7' gives 4 tg-swap --to 1.5.0
+  [[ $(result data.error.details.reason) == *"exit code 7: cold"* ]]
+  is_alone 1.4.1
+}
+
 @test "a canary that fails or is slow is sent back, and only its share of the requests was affected" {
   docker pull -q "$TG_LAB_REGISTRY/terragnos-core:1.5.0" >/dev/null
   TERRAGNOS_VERSION=1.5.0 docker compose run --rm -T --no-deps db-setup >/dev/null 2>&1
@@ -122,15 +131,15 @@ load swap-helper
 }
 
 @test "requests that do not end in time send the swap back, or are cut and counted" {
-  load_begins --mix get=70,slow=30 --slow-ms 6000
-  sleep 6
+  load_begins --mix get=70,slow=30 --slow-ms 4000
+  sleep 4
   gives 4 tg-swap --to 1.4.1 --drain-timeout 1s
   [[ $(result data.error.code) == drain-timeout ]]
   only_serves 1.4.0
   kill -INT "$LOAD"
   wait "$LOAD" || :
-  load_begins --mix get=70,slow=30 --slow-ms 6000
-  sleep 6
+  load_begins --mix get=70,slow=30 --slow-ms 4000
+  sleep 4
   sed -i 's/^ON_SIGTERM=.*/ON_SIGTERM=die/' .env
   gives 0 tg-swap --to 1.4.1 --drain-timeout 1s --on-drain-timeout cut --keep 0s
   [[ $(result data.cut) -gt 0 ]]

@@ -101,7 +101,7 @@ mod tests {
                 "    http-check send meth GET uri /healthz?x={port}",
                 "    http-check expect status 200",
                 "    load-server-state-from-file global",
-                "    default-server check inter 500ms fall 2 rise 1 resolvers docker resolve-prefer ipv4 init-addr libc,none",
+                "    default-server check inter 500ms downinter 200ms fall 2 rise 1 resolvers docker resolve-prefer ipv4 init-addr libc,none",
                 "    server-template tg 1-24 lb:8080 disabled",
                 "    server-template any 1-12 web:8080 backup init-addr none",
             ]

@@ -17,7 +17,7 @@ use crate::swap::{Intent, Phase, Swap};
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(5);
 /// Between two rounds of questions.
-const ROUND: Duration = Duration::from_millis(100);
+const ROUND: Duration = Duration::from_millis(50);
 
 /// How an instance is asked whether it is ready.
 pub(crate) struct Readiness {
@@ -59,17 +59,18 @@ fn needs_compose_to_start(project: &Project, service: &str) -> bool {
 }
 
 impl Swap<'_> {
-    /// Makes sure that so many instances of the goal run and are ready.
+    /// Makes sure that so many instances of the goal run, are ready and warm.
     pub(super) fn boot(&self, service: &str, replicas: usize) -> Result<(), SwapError> {
         let one_first = self.boots_alone(service)?;
         if self.intent.options.pace.boot == Some(Boot::One) {
-            for n in 1..=replicas {
-                self.bring_up(service, n)?;
+            for n in 1..replicas {
+                self.bring_up(service, n, replicas)?;
             }
         } else if one_first && replicas > 1 {
-            self.bring_up(service, 1)?;
+            self.bring_up(service, 1, replicas)?;
         }
-        self.bring_up(service, replicas)
+        self.bring_up(service, replicas, replicas)?;
+        self.warm_up(service)
     }
 
     /// A release that has never run on this database may prepare it when it boots: two at once could race.
@@ -84,10 +85,15 @@ impl Swap<'_> {
         Ok(!history::read(&self.state).iter().any(ran))
     }
 
-    fn bring_up(&self, service: &str, replicas: usize) -> Result<(), SwapError> {
-        self.create(service, replicas)?;
-        self.start(service)?;
-        self.await_ready(service)
+    /// So many of all up and ready. Those that boot later are made at once: that is not yet to boot.
+    fn bring_up(&self, service: &str, up: usize, all: usize) -> Result<(), SwapError> {
+        let compose_starts = needs_compose_to_start(&self.plan.project, service);
+        self.create(service, if compose_starts { up } else { all })?;
+        self.start(service, up)?;
+        self.announce()?;
+        // One that only goes first has the others' questions still before it.
+        let rise = if up < all { 1 } else { self.intent.options.pace.rise };
+        self.await_ready(service, rise)
     }
 
     /// Through Compose, beside those that are there; none of them is touched.
@@ -123,10 +129,13 @@ impl Swap<'_> {
         Ok(fleet)
     }
 
-    /// By the engine, which is quick; through Compose where only Compose can hand over what is needed.
-    pub(super) fn start(&self, service: &str) -> Result<(), SwapError> {
-        let stopped: Vec<String> =
-            self.fleet(service)?.goal.into_iter().filter(|c| !c.running()).map(|c| c.name).collect();
+    /// Until so many run. By the engine, which is quick; through Compose where only Compose can hand over
+    /// what is needed.
+    pub(super) fn start(&self, service: &str, up: usize) -> Result<(), SwapError> {
+        let (running, mut stopped): (Vec<_>, Vec<_>) =
+            self.fleet(service)?.goal.into_iter().partition(Container::running);
+        stopped.truncate(up.saturating_sub(running.len()));
+        let (ids, stopped): (Vec<_>, Vec<_>) = stopped.into_iter().map(|c| (c.id, c.name)).unzip();
         if stopped.is_empty() {
             return Ok(());
         }
@@ -136,9 +145,7 @@ impl Swap<'_> {
                 if needs_compose_to_start(&self.plan.project, service) {
                     return self.compose(&["start", service]);
                 }
-                let fleet = self.fleet(service)?;
-                let ids: Vec<&str> =
-                    fleet.goal.iter().filter(|c| !c.running()).map(|c| c.id.as_str()).collect();
+                let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
                 Ok(self.plan.engine.start_all(&ids)?)
             })?;
             Ok(((), json!({"service": service, "containers": stopped})))
@@ -161,15 +168,16 @@ impl Swap<'_> {
     }
 
     /// So many good answers in a row from each instance on its own address, at the right version.
-    fn await_ready(&self, service: &str) -> Result<(), SwapError> {
-        let goal = self.fleet(service)?.goal;
+    fn await_ready(&self, service: &str, rise: u32) -> Result<(), SwapError> {
+        let mut goal = self.fleet(service)?.goal;
+        goal.retain(Container::begun);
         let names: Vec<_> = goal.iter().map(|c| c.name.clone()).collect();
-        let intent = json!({"service": service, "containers": names, "rise": self.intent.options.pace.rise});
+        // What served before and was only drained need not prove itself again and again.
+        let rise = if self.intent.phase == Phase::Back { 1 } else { rise };
+        let intent = json!({"service": service, "containers": names, "rise": rise});
         self.step("ready", &format!("wait until {} are ready", names.join(", ")), intent, || {
             let begun = Instant::now();
             let mut streaks = vec![0; goal.len()];
-            // What served before and was only drained need not prove itself again and again.
-            let rise = if self.intent.phase == Phase::Back { 1 } else { self.intent.options.pace.rise };
             let mut first = true;
             loop {
                 let verdicts = self.ask_all(&goal)?;

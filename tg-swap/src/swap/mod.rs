@@ -22,6 +22,7 @@ mod prepare;
 mod retire;
 mod rotation;
 pub(crate) mod situation;
+mod warm_up;
 mod way_back;
 mod workers;
 

@@ -14,7 +14,7 @@ const CHECKED: Duration = Duration::from_secs(30);
 /// Per cent of the requests that new instances get, one after another, before their full share.
 const WARM_SHARES: [u8; 3] = [2, 10, 30];
 /// How long each of these lasts.
-const WARM: Duration = Duration::from_millis(250);
+const WARM: Duration = Duration::from_millis(150);
 /// Between two looks at the balancer.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -83,6 +83,14 @@ impl Swap<'_> {
         Ok(self.everybody()?.into_iter().filter(|c| side.has(c, other)).map(|c| c.name).collect())
     }
 
+    /// Makes new instances known to a balancer that checks, so that it does so while they boot.
+    pub(super) fn announce(&self) -> Result<(), SwapError> {
+        if !self.balancer.abilities().check {
+            return Ok(());
+        }
+        self.assign(&self.duties(&self.everybody()?)?)
+    }
+
     /// New instances: known to the balancer, found well by its own check, then let in.
     pub(super) fn admit(&self, service: &str) -> Result<(), SwapError> {
         let fleet = self.fleet(service)?;
@@ -105,7 +113,7 @@ impl Swap<'_> {
         }
         let ours = |post: &&mut Post| names.contains(&post.instance.name);
         if duty == Duty::Serve {
-            for &share in self.warm_up(&posts, names) {
+            for &share in self.shares(&posts, names) {
                 posts.iter_mut().filter(ours).for_each(|post| post.duty = Duty::Share(share));
                 self.assign(&posts)?;
                 std::thread::sleep(WARM);
@@ -130,7 +138,7 @@ impl Swap<'_> {
 
     /// The shares by which new instances come in beside old ones: the first requests of a process are
     /// its slowest, and a balancer that counts connections would send them all there.
-    fn warm_up(&self, posts: &[Post], names: &[String]) -> &'static [u8] {
+    fn shares(&self, posts: &[Post], names: &[String]) -> &'static [u8] {
         let beside = posts.iter().any(|p| p.duty == Duty::Serve && !names.contains(&p.instance.name));
         let new = posts.iter().any(|p| p.duty != Duty::Serve && names.contains(&p.instance.name));
         // Where each change is a reload, more of them would cost more than they save.

@@ -20,7 +20,7 @@ impl Swap<'_> {
             let replicas = self.goal().replicas(service);
             let missing = self.fleet(service)?.goal.len() < replicas;
             self.create(service, replicas)?;
-            self.start(service)?;
+            self.start(service, usize::MAX)?;
             // On the way back they are the very containers that worked before.
             if missing || fresh && self.intent.phase != Phase::Back {
                 self.settle(service)?;

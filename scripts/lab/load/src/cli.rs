@@ -57,6 +57,9 @@ pub(crate) struct RunArgs {
     /// Write the ids of acknowledged writes here, one a line.
     #[arg(long, value_name = "FILE")]
     pub(crate) acked: Option<PathBuf>,
+    /// Write each request here, tab-separated: when it ended in ms, kind, ok or why not, version, latency in ms.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) samples: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

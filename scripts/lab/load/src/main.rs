@@ -8,6 +8,7 @@ mod mix;
 mod plan;
 mod random;
 mod runner;
+mod samples;
 mod tally;
 mod target;
 mod verify;

@@ -15,6 +15,7 @@ use crate::cli::{MAX_REQUESTS, RunArgs};
 use crate::client::Client;
 use crate::plan::Plan;
 use crate::random::Random;
+use crate::samples::Samples;
 use crate::tally::{Lost, Tally};
 
 /// More requests in flight than this would exhaust file descriptors, and say nothing new about the target.
@@ -38,8 +39,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Value> {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
     let file = args.acked.as_deref().map(AckedFile::create).transpose()?;
+    let samples = args.samples.as_deref().map(Samples::create).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(drive(args, count, file, &stop))
+    runtime.block_on(drive(args, count, Tally::new(file, samples), &stop))
 }
 
 fn planned_requests(args: &RunArgs) -> Result<u32> {
@@ -49,10 +51,10 @@ fn planned_requests(args: &RunArgs) -> Result<u32> {
     })
 }
 
-async fn drive(args: &RunArgs, count: u32, file: Option<AckedFile>, stop: &AtomicBool) -> Result<Value> {
+async fn drive(args: &RunArgs, count: u32, tally: Tally, stop: &AtomicBool) -> Result<Value> {
     let run = Arc::new(Run {
         client: Client::new(args.url.clone()),
-        tally: Mutex::new(Tally::new(file)),
+        tally: Mutex::new(tally),
         in_flight: AtomicUsize::new(0),
         start: Instant::now(),
         timeout: args.timeout,

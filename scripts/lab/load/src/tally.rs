@@ -9,6 +9,7 @@ use crate::acked::{AckedFile, word};
 use crate::client::{Answer, Broken};
 use crate::mix::Kind;
 use crate::plan::Plan;
+use crate::samples::Samples;
 
 /// Why a request has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +52,13 @@ pub(crate) struct Tally {
     versions: BTreeMap<String, Span>,
     latencies: BTreeMap<Kind, Vec<Duration>>,
     file: Option<AckedFile>,
+    samples: Option<Samples>,
     file_error: Option<std::io::Error>,
 }
 
 impl Tally {
-    pub(crate) fn new(file: Option<AckedFile>) -> Self {
-        Self { file, ..Self::default() }
+    pub(crate) fn new(file: Option<AckedFile>, samples: Option<Samples>) -> Self {
+        Self { file, samples, ..Self::default() }
     }
 
     /// `now` is since the start of the run, `latency` since the intended send time.
@@ -69,15 +71,22 @@ impl Tally {
     ) {
         let ms = millis(now);
         self.total += 1;
-        let answer = match result {
-            Ok(answer) => answer,
-            Err(lost) => return Span::add(&mut self.failures, lost_name(lost).to_owned(), ms),
+        let (failure, version) = match result {
+            Err(lost) => (Some(lost_name(lost).to_owned()), None),
+            Ok(answer) if answer.status == plan.kind.expected_status() => (None, answer.version),
+            Ok(answer) => (Some(format!("http_{}", answer.status)), answer.version),
         };
-        if let Some(version) = answer.version {
+        if let Some(samples) = &mut self.samples {
+            let (outcome, version) = (failure.as_deref().unwrap_or("ok"), version.as_deref().unwrap_or(""));
+            if let Err(error) = samples.add(now, plan.kind, outcome, version, latency) {
+                self.file_error.get_or_insert(error);
+            }
+        }
+        if let Some(version) = version {
             Span::add(&mut self.versions, version, ms);
         }
-        if answer.status != plan.kind.expected_status() {
-            return Span::add(&mut self.failures, format!("http_{}", answer.status), ms);
+        if let Some(failure) = failure {
+            return Span::add(&mut self.failures, failure, ms);
         }
         self.ok += 1;
         self.latencies.entry(plan.kind).or_default().push(latency);
@@ -95,6 +104,9 @@ impl Tally {
 
     /// The report. Fails when the list of acknowledged writes is not safely on disk.
     pub(crate) fn finish(mut self) -> anyhow::Result<Map<String, Value>> {
+        if let Some(samples) = self.samples.take() {
+            samples.close()?;
+        }
         if let Some(file) = self.file.take() {
             file.close()?;
         }
