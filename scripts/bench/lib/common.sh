@@ -26,7 +26,7 @@ OLD=1.4.0
 NEW=1.4.1
 # So long take the load program's slow reads, where nothing else is said.
 SLOW_MS=2000
-TOOLS_DIR="${CARGO_TARGET_DIR:-$REPO_ROOT/target}/debug"
+TOOLS_DIR="${CARGO_TARGET_DIR:-$REPO_ROOT/target}/release"
 
 say() { printf 'bench: %s\n' "$*" >&2; }
 

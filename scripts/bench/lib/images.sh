@@ -20,6 +20,6 @@ build_images() {
 
 build_tools() {
   command -v cargo >/dev/null || fail "no cargo" "install Rust, see https://rustup.rs" 10
-  say "building tg-swap and the load program"
-  cargo build --quiet --manifest-path "$REPO_ROOT/Cargo.toml" -p tg-swap -p tg-lab-load || fail "the tools do not build"
+  say "building tg-swap and the load program as they are installed"
+  cargo build --quiet --release --manifest-path "$REPO_ROOT/Cargo.toml" -p tg-swap -p tg-lab-load || fail "the tools do not build"
 }

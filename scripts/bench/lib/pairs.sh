@@ -46,6 +46,12 @@ in_window() {
   return "$code"
 }
 
+# Usage: keep_window NAME
+keep_window() {
+  cat "$WORK/$1.window" >>"$WORK/windows.jsonl"
+  awk -F '\t' '$2 == "get" && $3 == "ok" { print $5 }' "$WORK/$1.samples" >>"$WORK/$1.reads"
+}
+
 swap_at_once() { (cd "$STACK_DIR" && tg-swap --to "$NEW" --keep 0s --boot all); }
 
 # The same with instances that nobody has warmed up.
@@ -76,9 +82,10 @@ measure_pairs() {
     say "latency, pair $n of $1"
     set_stage polite
     if in_window swap swap_at_once && in_window control come_and_go 2; then
-      cat "$WORK/swap.window" "$WORK/control.window" >>"$WORK/windows.jsonl"
+      keep_window swap
+      keep_window control
     fi
     set_stage polite
-    ! in_window cold swap_cold || cat "$WORK/cold.window" >>"$WORK/windows.jsonl"
+    ! in_window cold swap_cold || keep_window cold
   done
 }
