@@ -51,6 +51,7 @@ percentile() {
 
 # Usage: print_window NAME WORDS
 print_window() {
+  [[ -s "$WORK/$1.reads" ]] || return 0
   jq -rs --arg name "$1" --arg words "$2" --argjson p50 "$(percentile "$1" 50)" --argjson p99 "$(percentile "$1" 99)" '
     map(select(.window == $name))
     | "\($words): p50 \($p50) ms, p99 \($p99) ms (windows: \(map(.p99 | tostring) | join(", "))), failed \(map(.failed) | add)"' "$WORK/windows.jsonl"
