@@ -25,6 +25,7 @@ pub mod inside;
 pub mod interrupt;
 pub mod job;
 pub mod journal;
+mod lifecycle;
 pub mod lock;
 pub mod messages;
 pub mod passfile;

@@ -30,9 +30,7 @@ pub(crate) fn commit(session: &Session, cli: &Cli, after: Option<Duration>) -> R
     let Some((balancer, intent)) = in_hand::of_project(session, &plan, &state)? else {
         return Ok(Answer::yes("nothing is kept", json!({"changed": false})));
     };
-    if intent.phase != Phase::Kept && intent.phase != Phase::Retire {
-        return Err(SwapError::Unfinished { run: intent.run, version: intent.to.version });
-    }
+    must_be_done(&intent)?;
     if cli.dry_run {
         return in_hand::would(session, &format!("stop and remove the instances of {}", intent.from.version));
     }
@@ -50,16 +48,23 @@ pub(crate) fn commit(session: &Session, cli: &Cli, after: Option<Duration>) -> R
     Ok(Answer::yes(format!("only {} is left", swap.intent.to.version), facts))
 }
 
+/// The end of a swap that another one follows.
 pub(super) fn end_kept(
     session: &Session,
     plan: &Plan,
     balancer: &dyn Balancer,
     intent: Intent,
 ) -> Result<(), SwapError> {
-    if intent.phase != Phase::Kept && intent.phase != Phase::Retire {
-        return Err(SwapError::Unfinished { run: intent.run, version: intent.to.version });
-    }
+    must_be_done(&intent)?;
     Swap::new(session, plan, balancer, intent)?.retire_all()
+}
+
+/// A swap whose old instances may go: the new release serves, and nobody has begun to go back.
+fn must_be_done(intent: &Intent) -> Result<(), SwapError> {
+    if matches!(intent.phase, Phase::Kept | Phase::Retire) {
+        return Ok(());
+    }
+    Err(SwapError::Unfinished { run: intent.run.clone(), version: intent.to.version.clone() })
 }
 
 /// Sleeps until the time for which old instances are kept is over; false as soon as it need not.
