@@ -7,6 +7,7 @@ mod slots;
 mod stats;
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use tg_core::atomic_file;
 use tg_core::project::Project;
@@ -17,6 +18,11 @@ use self::stats::Line;
 use super::config::HaproxyConfig;
 use super::weights::Weights;
 use super::{Abilities, Balancer, BalancerError, Counters, Duty, Instance, Post, Seen};
+
+/// How long the checks of a first set may take before it serves all the same.
+const CHECKED: Duration = Duration::from_secs(10);
+/// Between two looks at them.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The driver.
 pub(crate) struct Haproxy {
@@ -124,6 +130,34 @@ impl Haproxy {
         orders
     }
 
+    /// Gives orders, if there are any.
+    fn order(&self, orders: &[String]) -> Result<(), BalancerError> {
+        if orders.is_empty() { Ok(()) } else { self.place.order(orders) }
+    }
+
+    /// While no slot serves, servers that are found by name do, up to the moment in which one slot is
+    /// ready and well: it would then carry everything until the check of the next one has passed. So
+    /// a first set is named and checked before it serves.
+    fn introduce(&self, posts: &[Post]) -> Result<(), BalancerError> {
+        let slots = self.slots()?.slots;
+        if slots.iter().any(|slot| !slot.rests()) {
+            return Ok(());
+        }
+        let resting: Vec<Post> = posts.iter().map(|post| Post { duty: Duty::Rest, ..post.clone() }).collect();
+        self.order(&self.orders(&slots, &self.places(&slots, &resting)?))?;
+        let begun = Instant::now();
+        while begun.elapsed() < CHECKED {
+            let slots = self.slots()?.slots;
+            let ailing =
+                |(slot, post): &(&Slot, &Post)| post.duty != Duty::Rest && slot.healthy() == Some(false);
+            if !self.places(&slots, posts)?.iter().any(ailing) {
+                break;
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
     /// Writes what HAProxy shall find when it starts.
     fn persist(&self, slots: &Slots) -> Result<(), BalancerError> {
         let Some(path) = &self.state else { return Ok(()) };
@@ -156,11 +190,10 @@ impl Balancer for Haproxy {
     }
 
     fn assign(&self, posts: &[Post]) -> Result<(), BalancerError> {
+        self.introduce(posts)?;
         let before = self.slots()?;
         let orders = self.orders(&before.slots, &self.places(&before.slots, posts)?);
-        if !orders.is_empty() {
-            self.place.order(&orders)?;
-        }
+        self.order(&orders)?;
         let after = if orders.is_empty() { before } else { self.slots()? };
         let left = self.orders(&after.slots, &self.places(&after.slots, posts)?);
         if let Some(order) = left.first() {
@@ -192,9 +225,10 @@ fn see(instance: &Instance, slots: &[Slot], lines: &[Line], anyone: bool) -> Opt
     if own.is_none() && others.is_empty() {
         return None;
     }
-    let (takes_new, healthy) = match slot {
-        Some(slot) => (!slot.rests(), slot.healthy()),
-        None => (!anyone, Some(others.iter().any(|line| line.is_up()))),
+    let takes_new = slot.is_some_and(|slot| !slot.rests()) || !anyone && !others.is_empty();
+    let healthy = match slot {
+        Some(slot) => slot.healthy(),
+        None => Some(others.iter().any(|line| line.is_up())),
     };
     let all = own.into_iter().chain(others);
     let (in_flight, counters) = all.fold((0, Counters::default()), |(flying, sum), line| {
@@ -206,6 +240,10 @@ fn see(instance: &Instance, slots: &[Slot], lines: &[Line], anyone: bool) -> Opt
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::sync::{Arc, Mutex};
+
     use super::*;
     use crate::balancer::haproxy::slots::tests::answer;
 
@@ -270,5 +308,54 @@ mod tests {
         let slots = Slots::read(&answer(&[("tg1", "10.0.0.1", 2, 68, "a")]), "tg").unwrap().slots;
         let posts = [post("a", Duty::Serve), post("b", Duty::Rest)];
         assert!(matches!(driver().places(&slots, &posts), Err(BalancerError::NotPrepared { .. })));
+    }
+
+    /// Lines that a runtime API was asked, and how many slots were well then.
+    type Asked = Arc<Mutex<Vec<(String, usize)>>>;
+
+    /// An HAProxy of two slots whose checks pass one after the other, each at one more look after
+    /// they were named.
+    fn checking_slots() -> (String, Asked) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = listener.local_addr().unwrap().to_string();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            let (mut admin, mut well) = (5, 0);
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut line = String::new();
+                BufReader::new(&stream).read_line(&mut line).unwrap();
+                let line = line.trim().to_owned();
+                told.lock().unwrap().push((line.clone(), well));
+                let said = if line.starts_with("show") {
+                    let state = |slot: usize| if slot < well { 2 } else { 0 };
+                    let text = answer(&[
+                        ("tg1", "10.0.0.1", state(0), admin, if admin == 5 { "lb" } else { "a" }),
+                        ("tg2", "10.0.0.2", state(1), admin, if admin == 5 { "lb" } else { "b" }),
+                    ]);
+                    well = if admin == 5 { 0 } else { well + 1 };
+                    text
+                } else {
+                    admin = if line.contains("state ready") { 68 } else { 76 };
+                    "\n".to_owned()
+                };
+                stream.write_all(said.as_bytes()).unwrap();
+            }
+        });
+        (place, asked)
+    }
+
+    #[test]
+    fn a_first_set_serves_all_at_once_when_the_check_of_each_has_passed() {
+        let (place, asked) = checking_slots();
+        let driver = Haproxy { place: Place::Tcp(place), ..driver() };
+        driver.assign(&[post("a", Duty::Serve), post("b", Duty::Serve)]).unwrap();
+        let asked = asked.lock().unwrap();
+        let orders: Vec<_> = asked.iter().filter(|(line, _)| !line.starts_with("show")).collect();
+        let [(named, _), (ready, well)] = orders[..] else { panic!("{asked:?}") };
+        assert!(named.contains("tg2 state drain") && !named.contains("ready"), "{named}");
+        assert_eq!(ready, "set server api/tg1 state ready; set server api/tg2 state ready");
+        assert!(*well >= 2, "let in with {well} of 2 well");
     }
 }
