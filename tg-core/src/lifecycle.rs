@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use bollard::errors::Error as DockerError;
 use bollard::query_parameters as query;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use crate::Error;
 use crate::deadline::Deadline;
 use crate::engine::{ANSWER, Engine, absent, classify};
 
-/// Between the beginnings of two stops.
-const STAGGER: Duration = Duration::from_millis(50);
+/// How long one that stops may hold up the next.
+const STAGGER: Duration = Duration::from_millis(250);
 
 impl Engine {
     /// Stops a container by its own stop signal and waits; its grace is the container's, unless given.
@@ -23,41 +24,33 @@ impl Engine {
         absent(self.ask(limit, self.docker.stop_container(id, Some(options.build())))).map(drop)
     }
 
-    /// Stops containers side by side, each with its own signal and grace. They begin one shortly after
-    /// another: what all drop at once, the database has to clear up at once.
+    /// Stops containers, each with its own signal and grace: one after another where they end at once,
+    /// side by side where they take longer. What all drop in one moment, the database and the kernel
+    /// have to clear up in one moment, beside those that serve.
     pub fn stop_all(&self, ids: &[&str]) -> Result<(), Error> {
-        let stops = ids.iter().zip(0_u32..).map(async |(id, n)| {
-            tokio::time::sleep(STAGGER * n).await;
-            self.docker.stop_container(id, None::<query::StopContainerOptions>).await
-        });
         let limit = ANSWER + Duration::from_mins(10);
-        self.all(limit, futures_util::future::join_all(stops))
-    }
-
-    /// Removes containers side by side, as [`Self::remove`] does one.
-    pub fn remove_all(&self, ids: &[&str]) -> Result<(), Error> {
-        let options = query::RemoveContainerOptionsBuilder::new().force(true).build();
-        let removals = ids.iter().map(|id| self.docker.remove_container(id, Some(options.clone())));
-        match self.all(ANSWER, futures_util::future::join_all(removals)) {
-            // Somebody else is at one of them: gone is gone.
-            Err(Error::Engine(problem)) if problem.starts_with("409 ") => {
-                ids.iter().try_for_each(|id| self.await_gone(id, problem.clone()))
+        let answers = self.ask(limit, async {
+            let (mut stops, mut answers) = (FuturesUnordered::new(), Vec::new());
+            for id in ids {
+                stops.push(self.docker.stop_container(id, None::<query::StopContainerOptions>));
+                let ended = async {
+                    while let Some(answer) = stops.next().await {
+                        answers.push(answer);
+                    }
+                };
+                tokio::time::timeout(STAGGER, ended).await.ok();
             }
-            done => done,
-        }
+            answers.extend(stops.collect::<Vec<_>>().await);
+            Ok(answers)
+        })?;
+        answers.into_iter().try_for_each(|answer| absent(answer.map_err(|e| classify(&e))).map(drop))
     }
 
-    /// The first failure of many questions; what is not there is no failure.
-    fn all(
-        &self,
-        limit: Duration,
-        questions: impl Future<Output = Vec<Result<(), DockerError>>>,
-    ) -> Result<(), Error> {
-        let answers = self.ask(limit, async { Ok(questions.await) })?;
-        for answer in answers {
-            absent(answer.map_err(|e| classify(&e)))?;
-        }
-        Ok(())
+    /// Removes containers one after another, as [`Self::remove`] does; the first failure, after all
+    /// have been tried.
+    pub fn remove_all(&self, ids: &[&str]) -> Result<(), Error> {
+        let tried: Vec<_> = ids.iter().map(|id| self.remove(id)).collect();
+        tried.into_iter().collect()
     }
 
     /// Starts containers one after another: side by side they would take no less time, and all processors.
