@@ -1,13 +1,21 @@
 //! What goes on inside a running container: its processes, and commands run beside them.
 
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
 use bollard::container::LogOutput;
+use bollard::errors::Error as DockerError;
 use bollard::exec::StartExecResults;
 use bollard::models::{ContainerTopResponse, ExecConfig};
 use bollard::query_parameters as query;
 use futures_util::StreamExt;
+use futures_util::future::{Either, select};
 
 use crate::Error;
 use crate::engine::{ANSWER, Engine};
+
+/// Between two questions whether to wait on for a command.
+const GO_ON: Duration = Duration::from_millis(100);
 
 /// A process of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,24 +30,49 @@ impl Engine {
     /// Runs a command in a running container to its end; its exit code, and what it wrote to stdout
     /// and stderr in the order in which it came. A program that is not there is exit code 126 or 127.
     pub fn exec(&self, id: &str, command: &[&str]) -> Result<(i64, String), Error> {
+        self.ask(ANSWER, self.executed(id, command))
+    }
+
+    /// The same for a command that may take long: `None` when it has not ended within `limit` or
+    /// before `given_up` says so, which is asked ten times a second. It is left running then: an
+    /// engine can't end it.
+    pub fn exec_within(
+        &self,
+        id: &str,
+        command: &[&str],
+        limit: Duration,
+        given_up: impl Fn() -> bool,
+    ) -> Result<Option<(i64, String)>, Error> {
+        let enough = async {
+            let begun = Instant::now();
+            while begun.elapsed() < limit && !given_up() {
+                tokio::time::sleep(GO_ON).await;
+            }
+        };
+        self.ask(limit.saturating_add(ANSWER), async {
+            match select(pin!(self.executed(id, command)), pin!(enough)).await {
+                Either::Left((done, _)) => done.map(Some),
+                Either::Right(_) => Ok(None),
+            }
+        })
+    }
+
+    async fn executed(&self, id: &str, command: &[&str]) -> Result<(i64, String), DockerError> {
         let config = ExecConfig {
             attach_stdout: Some(true),
             attach_stderr: Some(true),
             cmd: Some(command.iter().map(|&word| word.to_owned()).collect()),
             ..ExecConfig::default()
         };
-        self.ask(ANSWER, async {
-            let exec = self.docker.create_exec(id, config).await?.id;
-            let mut bytes = Vec::new();
-            if let StartExecResults::Attached { mut output, .. } = self.docker.start_exec(&exec, None).await?
-            {
-                while let Some(chunk) = output.next().await {
-                    bytes.extend_from_slice(&LogOutput::into_bytes(chunk?));
-                }
+        let exec = self.docker.create_exec(id, config).await?.id;
+        let mut bytes = Vec::new();
+        if let StartExecResults::Attached { mut output, .. } = self.docker.start_exec(&exec, None).await? {
+            while let Some(chunk) = output.next().await {
+                bytes.extend_from_slice(&LogOutput::into_bytes(chunk?));
             }
-            let code = self.docker.inspect_exec(&exec).await?.exit_code.unwrap_or_default();
-            Ok((code, String::from_utf8_lossy(&bytes).into_owned()))
-        })
+        }
+        let code = self.docker.inspect_exec(&exec).await?.exit_code.unwrap_or_default();
+        Ok((code, String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// The processes of a running container.

@@ -84,6 +84,9 @@ load swap-helper
   TG_WARM_UP='echo cold >&2; exit 7' gives 4 tg-swap --to 1.5.0
   [[ $(result data.error.details.reason) == *"exit code 7: cold"* ]]
   is_alone 1.4.1
+  TG_WARM_UP='sleep 600' gives 4 tg-swap --to 1.5.0 --ready-timeout 8s
+  [[ $(result data.error.details.reason) == "its warm-up did not end within 8s" ]]
+  is_alone 1.4.1
 }
 
 @test "a canary that fails or is slow is sent back, and only its share of the requests was affected" {

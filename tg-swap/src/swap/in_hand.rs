@@ -24,8 +24,7 @@ pub(crate) fn resume(session: &Session, cli: &Cli) -> Result<Answer, SwapError> 
         return Ok(Answer::yes("no swap is in hand", json!({"changed": false})));
     };
     if intent.phase == Phase::Kept {
-        let msg = "the swap is done; its old instances are kept until tg-swap commit";
-        return Ok(Answer::yes(msg, json!({"changed": false, "kept_until": intent.kept_until})));
+        return Ok(done(&intent));
     }
     if cli.dry_run {
         return would(session, &format!("go on with the swap to {}", intent.to.version));
@@ -33,6 +32,10 @@ pub(crate) fn resume(session: &Session, cli: &Cli) -> Result<Answer, SwapError> 
     let Some((lock, intent)) = held(session, &state)? else {
         return Ok(Answer::yes("no swap is in hand any more", json!({"changed": false})));
     };
+    // Whoever held the lock may just have ended it.
+    if intent.phase == Phase::Kept {
+        return Ok(done(&intent));
+    }
     conclusion::finish(session, &plan, &state, balancer.as_ref(), intent, lock)
 }
 
@@ -57,6 +60,11 @@ pub(crate) fn abort(session: &Session, cli: &Cli) -> Result<Answer, SwapError> {
         return Err(SwapError::TooLate(intent.run));
     }
     way_back::back(session, &plan, &state, balancer.as_ref(), intent)
+}
+
+fn done(intent: &Intent) -> Answer {
+    let msg = "the swap is done; its old instances are kept until tg-swap commit";
+    Answer::yes(msg, json!({"changed": false, "kept_until": intent.kept_until}))
 }
 
 pub(super) fn of_project<'a>(

@@ -1,6 +1,7 @@
 //! The operator's own warm-up: a command inside each new instance, before it gets its first request.
 
 use serde_json::json;
+use tg_core::container::Container;
 use tg_core::process::tail;
 
 use crate::error::SwapError;
@@ -24,14 +25,28 @@ impl Swap<'_> {
         self.step("warm-up", &format!("warm {} up", names.join(", ")), intent, || {
             for container in &cold {
                 self.check("warming up")?;
-                let (code, said) =
-                    self.patiently(|| Ok(self.plan.engine.exec(&container.id, &["sh", "-c", &command])?))?;
-                if code != 0 {
-                    let reason = format!("its warm-up ended with exit code {code}: {}", tail(&said));
-                    return Err(self.not_ready(container, reason));
-                }
+                let reason = match self.run_inside(container, &command)? {
+                    Some((0, _)) => continue,
+                    Some((code, said)) => format!("its warm-up ended with exit code {code}: {}", tail(&said)),
+                    None => {
+                        self.check("warming up")?;
+                        let limit = self.intent.options.pace.ready_timeout;
+                        format!("its warm-up did not end within {}", humantime::format_duration(limit))
+                    }
+                };
+                return Err(self.not_ready(container, reason));
             }
             Ok(((), json!({"containers": names})))
+        })
+    }
+
+    /// `None` where it took longer than getting ready may, or somebody interrupts.
+    fn run_inside(&self, container: &Container, command: &str) -> Result<Option<(i64, String)>, SwapError> {
+        let limit = self.intent.options.pace.ready_timeout;
+        let given_up = || self.check("warming up").is_err();
+        self.patiently(|| {
+            let (engine, command) = (&self.plan.engine, ["sh", "-c", command]);
+            Ok(engine.exec_within(&container.id, &command, limit, given_up)?)
         })
     }
 }
