@@ -85,7 +85,8 @@ measure_pairs() {
       keep_window swap
       keep_window control
     fi
-    set_stage polite
-    ! in_window cold swap_cold || keep_window cold
   done
+  fits 60 "instances that nobody has warmed up" || return 0
+  set_stage polite
+  ! in_window cold swap_cold || keep_window cold
 }

@@ -11,9 +11,12 @@ const { onSigterm } = require('./shutdown');
 // Longer than any balancer in front keeps a connection idle, so that it is never the server that closes first.
 const KEEP_ALIVE_MS = 60_000;
 const POOL_SIZE = 20;
+// A new connection takes longer than a quick read.
+const IDLE_MS = 60_000;
+const HANG_UP_MS = 10;
 
 function connect() {
-  const pool = new Pool({ ...settings.database(), max: POOL_SIZE, connectionTimeoutMillis: 3000 });
+  const pool = new Pool({ ...settings.database(), max: POOL_SIZE, idleTimeoutMillis: IDLE_MS, connectionTimeoutMillis: 3000 });
   // The health check has its own connection: a pool full of slow reads is busy, not ill.
   const health = new Pool({ ...settings.database(), max: 1, connectionTimeoutMillis: 2000, query_timeout: 2000 });
   for (const each of [pool, health]) {
@@ -22,11 +25,20 @@ function connect() {
   return { pool, health };
 }
 
+// One connection after another: the database, which others use, has to clear up behind each.
+async function hangUp(pool) {
+  while (pool.idleCount > 0) {
+    (await pool.connect()).release(true);
+    await settings.sleep(HANG_UP_MS);
+  }
+}
+
 function stop(server, state) {
   state.stopping = true;
   const drain = settings.number('DRAIN_MS', 0);
   setTimeout(() => {
     server.close(async () => {
+      await hangUp(state.pool);
       await Promise.allSettled([state.pool.end(), state.health.end()]);
       settings.log('stopped');
       process.exit(0);

@@ -4,9 +4,10 @@
 const http = require('node:http');
 const settings = require('../settings');
 
-const AT_ONCE = 8;
-const ROUNDS = 20;
-// Who serves beside it needs the processor as well.
+const CONNECTIONS = 12;
+const ROUNDS = 25;
+const AT_ONCE = 2;
+// Who serves beside it needs the processors as well.
 const PAUSE_MS = 20;
 const PATHS = ['/v1/features?limit=10', '/v1/features/1'];
 
@@ -24,12 +25,20 @@ function get(path) {
   });
 }
 
+// Each waits inside the database until all have been made, so that each takes a connection of its own; they come and go one by one.
+async function connect() {
+  const held = [];
+  for (let made = 0; made < CONNECTIONS; made += 1) {
+    held.push(get(`/v1/features?limit=1&ms=${CONNECTIONS * 2 * PAUSE_MS}`));
+    await settings.sleep(2 * PAUSE_MS);
+  }
+  await Promise.all(held);
+}
+
 async function main() {
+  await connect();
   for (let round = 0; round < ROUNDS; round += 1) {
-    const path = PATHS[round % PATHS.length];
-    // One connection more in each round: to make many at once is work for the database.
-    const length = Math.min(round + 1, AT_ONCE);
-    await Promise.all(Array.from({ length }, () => get(path)));
+    await Promise.all(Array.from({ length: AT_ONCE }, () => get(PATHS[round % PATHS.length])));
     await settings.sleep(PAUSE_MS);
   }
   agent.destroy();
