@@ -9,13 +9,13 @@ LOAD_PID=""
 # Becomes the load program, so that a signal reaches it: for a subshell only.
 load() { exec "$TOOLS_DIR/tg-lab-load" --url "http://127.0.0.1:$LB_PORT" --rate "$RATE" "$@"; }
 
-# As applications are that have run for hours: first requests are slow (connections to the database, code not yet compiled).
+# As applications are that have run for hours: first requests are slow (connections to the database, code not yet compiled). Usage: warm_up DURATION
 warm_up() {
   local id
   for id in $(docker ps -q --filter label=tg.lab=1 --filter "ancestor=tg-bench/app:$OLD" --filter "ancestor=tg-bench/app:$NEW"); do
     docker exec "$id" node dist/scripts/warm-up.js || fail "an instance could not be warmed up" "docker logs $id"
   done
-  (load --duration 3s) >/dev/null
+  (load --duration "$1") >/dev/null
 }
 
 # Usage: begin_load DURATION

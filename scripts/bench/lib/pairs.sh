@@ -34,7 +34,7 @@ come_and_go() {
 in_window() {
   local name="$1" code=0
   shift
-  warm_up
+  warm_up 8s
   begin_load "$WINDOW"
   sleep 1
   "$@" >"$WORK/$name.log" 2>"$WORK/$name.stderr" || fail "$name failed" "see $WORK/$name.stderr"
@@ -52,19 +52,19 @@ keep_window() {
   awk -F '\t' '$2 == "get" && $3 == "ok" { print $5 }' "$WORK/$1.samples" >>"$WORK/$1.reads"
 }
 
-swap_at_once() { (cd "$STACK_DIR" && tg-swap --to "$NEW" --keep 0s --boot all); }
+swap_set() { (cd "$STACK_DIR" && tg-swap --to "$NEW" --keep 0s); }
 
 # The same with instances that nobody has warmed up.
 swap_cold() {
   sed -i '/^  warm_up:/d' "$STACK_DIR/compose.yaml"
-  swap_at_once
+  swap_set
 }
 
 # How long an instance takes from docker start to its first good answer, while the others are busy. Usage: measure_boot
 measure_boot() {
   local id begun
   set_stage polite
-  warm_up
+  warm_up 3s
   begin_load 1m
   compose --progress quiet create --no-recreate --no-build --pull never --scale api=3 api
   id="$(just_created)"
@@ -81,7 +81,7 @@ measure_pairs() {
     fits 100 "pair $n of $1" || break
     say "latency, pair $n of $1"
     set_stage polite
-    if in_window swap swap_at_once && in_window control come_and_go 2; then
+    if in_window swap swap_set && in_window control come_and_go 2; then
       keep_window swap
       keep_window control
     fi

@@ -38,7 +38,7 @@ measure() {
   fits 45 "$way, $manner" || { without "$way" "$manner" "no time left" && return; }
   say "$way, $manner"
   "stage_$way" "$manner" || { without "$way" "$manner" "$(tail -n 1 "$WORK/$way.log")" && return; }
-  warm_up
+  warm_up 3s
   begin_load 3m
   sleep 1
   begun="$(now_ms)"

@@ -4,7 +4,7 @@
 const http = require('node:http');
 const settings = require('../settings');
 
-const CONNECTIONS = 12;
+const CONNECTIONS = 10;
 const ROUNDS = 25;
 const AT_ONCE = 2;
 // Who serves beside it needs the processors as well.
