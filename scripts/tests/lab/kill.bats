@@ -13,7 +13,7 @@ setup_file() {
   contents >"$BATS_FILE_TMPDIR/upgraded"
 }
 
-# Starts an upgrade and kills it and its child once the child's command line matches.
+# Starts an upgrade and kills it, with the tool that it runs then, some time after a tool's command line matched.
 # Usage: kill_at RELEASE PATTERN DELAY
 kill_at() {
   KILLED=1
@@ -27,7 +27,11 @@ kill_at() {
     sleep 0.01
   done
   sleep "$3"
-  kill -9 "$procedure" "$child" 2>/dev/null || :
+  # Held still, so that it can't start the next tool meanwhile, which would be alive and rightly keep us out.
+  kill -STOP "$procedure"
+  child=$(pgrep -P "$procedure" || :)
+  # shellcheck disable=SC2086
+  kill -9 "$procedure" $child 2>/dev/null || :
   wait "$procedure" || :
 }
 
