@@ -2,6 +2,8 @@
 //! found by its container's name, so an address that changes is followed; what HAProxy loads when it
 //! starts is written after every change, so the set outlives it, and the host, with nobody there.
 
+#[cfg(test)]
+mod fake;
 mod runtime;
 mod slots;
 mod stats;
@@ -138,24 +140,19 @@ impl Haproxy {
     /// While no slot serves, servers that are found by name do, up to the moment in which one slot is
     /// ready and well: it would then carry everything until the check of the next one has passed. So
     /// a first set is named and checked before it serves.
-    fn introduce(&self, posts: &[Post]) -> Result<(), BalancerError> {
-        let slots = self.slots()?.slots;
-        if slots.iter().any(|slot| !slot.rests()) {
-            return Ok(());
-        }
+    fn introduce(&self, posts: &[Post], mut slots: Slots) -> Result<Slots, BalancerError> {
         let resting: Vec<Post> = posts.iter().map(|post| Post { duty: Duty::Rest, ..post.clone() }).collect();
-        self.order(&self.orders(&slots, &self.places(&slots, &resting)?))?;
+        self.order(&self.orders(&slots.slots, &self.places(&slots.slots, &resting)?))?;
         let begun = Instant::now();
-        while begun.elapsed() < CHECKED {
-            let slots = self.slots()?.slots;
-            let ailing =
-                |(slot, post): &(&Slot, &Post)| post.duty != Duty::Rest && slot.healthy() == Some(false);
-            if !self.places(&slots, posts)?.iter().any(ailing) {
-                break;
+        let ailing = |(slot, post): &(&Slot, &Post)| post.duty != Duty::Rest && slot.healthy() == Some(false);
+        loop {
+            slots = self.slots()?;
+            let places = self.places(&slots.slots, posts)?;
+            if begun.elapsed() > CHECKED || !places.iter().any(ailing) {
+                return Ok(slots);
             }
             std::thread::sleep(LOOK);
         }
-        Ok(())
     }
 
     /// Writes what HAProxy shall find when it starts.
@@ -190,8 +187,10 @@ impl Balancer for Haproxy {
     }
 
     fn assign(&self, posts: &[Post]) -> Result<(), BalancerError> {
-        self.introduce(posts)?;
-        let before = self.slots()?;
+        let mut before = self.slots()?;
+        if before.slots.iter().all(Slot::rests) {
+            before = self.introduce(posts, before)?;
+        }
         let orders = self.orders(&before.slots, &self.places(&before.slots, posts)?);
         self.order(&orders)?;
         let after = if orders.is_empty() { before } else { self.slots()? };
@@ -240,10 +239,7 @@ fn see(instance: &Instance, slots: &[Slot], lines: &[Line], anyone: bool) -> Opt
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader, Write};
-    use std::net::TcpListener;
-    use std::sync::{Arc, Mutex};
-
+    use super::fake::checking_slots;
     use super::*;
     use crate::balancer::haproxy::slots::tests::answer;
 
@@ -308,42 +304,6 @@ mod tests {
         let slots = Slots::read(&answer(&[("tg1", "10.0.0.1", 2, 68, "a")]), "tg").unwrap().slots;
         let posts = [post("a", Duty::Serve), post("b", Duty::Rest)];
         assert!(matches!(driver().places(&slots, &posts), Err(BalancerError::NotPrepared { .. })));
-    }
-
-    /// Lines that a runtime API was asked, and how many slots were well then.
-    type Asked = Arc<Mutex<Vec<(String, usize)>>>;
-
-    /// An HAProxy of two slots whose checks pass one after the other, each at one more look after
-    /// they were named.
-    fn checking_slots() -> (String, Asked) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let place = listener.local_addr().unwrap().to_string();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let told = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            let (mut admin, mut well) = (5, 0);
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut line = String::new();
-                BufReader::new(&stream).read_line(&mut line).unwrap();
-                let line = line.trim().to_owned();
-                told.lock().unwrap().push((line.clone(), well));
-                let said = if line.starts_with("show") {
-                    let state = |slot: usize| if slot < well { 2 } else { 0 };
-                    let text = answer(&[
-                        ("tg1", "10.0.0.1", state(0), admin, if admin == 5 { "lb" } else { "a" }),
-                        ("tg2", "10.0.0.2", state(1), admin, if admin == 5 { "lb" } else { "b" }),
-                    ]);
-                    well = if admin == 5 { 0 } else { well + 1 };
-                    text
-                } else {
-                    admin = if line.contains("state ready") { 68 } else { 76 };
-                    "\n".to_owned()
-                };
-                stream.write_all(said.as_bytes()).unwrap();
-            }
-        });
-        (place, asked)
     }
 
     #[test]
