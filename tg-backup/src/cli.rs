@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use tg_core::cli::{Shared, duration};
 use tg_core::database::DatabaseFlags;
 
+use crate::tally::Depth;
+
 /// Where backups live unless somebody says otherwise, beside the compose file.
 pub(crate) const DEFAULT_BACKUP_DIR: &str = "backups";
 /// How long the dump waits for a table that somebody else holds.
@@ -42,7 +44,7 @@ pub(crate) struct Cli {
 impl Cli {
     /// The command, `create` where none is named.
     pub(crate) fn action(&self) -> Action {
-        self.action.clone().unwrap_or(Action::Create(CreateOptions { lock_wait: LOCK_WAIT }))
+        self.action.clone().unwrap_or(Action::Create(CreateOptions::default()))
     }
 }
 
@@ -74,6 +76,21 @@ pub(crate) struct CreateOptions {
     /// How long to wait for a table that somebody else has locked, such as 30s
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = DEFAULT_LOCK_WAIT)]
     pub lock_wait: Duration,
+
+    /// What is kept of each table to compare a restored one with, all of it read in the dump's own
+    /// snapshot: nothing, its rows counted, or a hash of its content too
+    #[arg(long, value_name = "DEPTH", value_enum, default_value_t)]
+    pub tables_hash: Depth,
+
+    /// Workers of the dump [default: as many as the sizes of the tables keep busy]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub jobs: Option<u8>,
+}
+
+impl Default for CreateOptions {
+    fn default() -> Self {
+        CreateOptions { lock_wait: LOCK_WAIT, tables_hash: Depth::default(), jobs: None }
+    }
 }
 
 #[derive(Args, Clone, Debug)]

@@ -1,7 +1,6 @@
 //! What every command works with: the project, its database, and where backups live.
 
 use serde_json::{Value, json};
-use tg_core::container::Container;
 use tg_core::database::Target;
 use tg_core::engine::Engine;
 use tg_core::lock::Lock;
@@ -12,8 +11,8 @@ use tg_core::{Session, atomic_file};
 use crate::cli::{Cli, DEFAULT_BACKUP_DIR};
 use crate::cluster::Cluster;
 use crate::error::Error;
-use crate::sidecar;
 use crate::store::Store;
+use crate::{clients, sidecar};
 
 pub(crate) struct Context<'a> {
     pub session: &'a Session,
@@ -43,12 +42,8 @@ impl<'a> Context<'a> {
     pub(crate) fn begin(&self) -> Result<Lock, Error> {
         let lock = self.session.begin_change(&self.state)?;
         sidecar::sweep(self)?;
+        clients::sweep(self)?;
         Ok(lock)
-    }
-
-    /// The container that serves the database.
-    pub(crate) fn container(&self) -> Result<&Container, Error> {
-        self.target.container.as_ref().ok_or_else(|| Error::NoContainer(self.target.place()))
     }
 
     /// A connection beside the database, for what can't be done from inside it.

@@ -9,15 +9,10 @@ use tg_core::{Answer, Session};
 use crate::answer::{changed, size, unchanged, unsigned};
 use crate::cli::{Cli, CreateOptions};
 use crate::context::{Context, make_store};
-use crate::database::Database;
 use crate::error::Error;
 use crate::manifest::{MANIFEST, Manifest};
 use crate::store::{Entry, Partial};
-use crate::{dump, names, publish};
-
-/// A compressed dump is smaller than the database: indexes are left out and text compresses well.
-/// What must be free at least, as a part of the database's size.
-const SPACE_DIVISOR: u64 = 4;
+use crate::{dump, names, preflight, publish};
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Result<Answer, Error> {
     let begun = Instant::now();
@@ -31,10 +26,9 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
     }
     make_store(&ctx.store)?;
     sweep(&ctx)?;
-    let database = preflight(&ctx)?;
+    let database = preflight::run(&ctx)?;
     let (id, partial) = start(&ctx)?;
-    let dumped = dump::run(&ctx, &partial.path, &database, options.lock_wait)?;
-    dump::globals(&ctx, &partial.path)?;
+    let dumped = dump::run(&ctx, &partial.path, &database, options)?;
     let facts = publish::Facts { id: &id, database, dumped, begun };
     let (manifest, path) = publish::run(&ctx, partial, facts)?;
     let msg = sentence(&manifest, begun);
@@ -42,8 +36,8 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
 }
 
 fn plan(ctx: &Context) -> Result<Answer, Error> {
-    let database = preflight(ctx)?;
-    let data = json!({"changed": false, "dry_run": true, "size_bytes": database.size_bytes, "image": ctx.container()?.image});
+    let database = preflight::run(ctx)?;
+    let data = json!({"changed": false, "dry_run": true, "size_bytes": database.size_bytes, "image": ctx.target.container.as_ref().map(|c| &c.image)});
     Ok(Answer::yes(
         format!("dry run: {} of {} would be backed up", size(unsigned(database.size_bytes)), database.name),
         data,
@@ -72,26 +66,6 @@ fn sweep(ctx: &Context) -> Result<(), Error> {
     Ok(())
 }
 
-/// What can be known before anything is done.
-fn preflight(ctx: &Context) -> Result<Database, Error> {
-    ctx.container()?;
-    let database = ctx.cluster()?.database(&ctx.target.name)?;
-    let root = ctx.store.root();
-    let there = root.ancestors().find(|d| d.is_dir()).unwrap_or(root);
-    let free = free_bytes(there)?;
-    let needed = unsigned(database.size_bytes) / SPACE_DIVISOR;
-    if free < needed {
-        return Err(Error::NoSpace { directory: root.display().to_string(), free, needed });
-    }
-    Ok(database)
-}
-
-fn free_bytes(directory: &Path) -> Result<u64, Error> {
-    let stat = rustix::fs::statvfs(directory)
-        .map_err(|e| Error::Core(tg_core::Error::file(directory, &e.into())))?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
-}
-
 /// A directory under a name that no backup has.
 fn start(ctx: &Context) -> Result<(String, Partial), Error> {
     let id = names::backup_id(SystemTime::now(), &ctx.target.name, &ctx.session.run);
@@ -109,10 +83,10 @@ fn start(ctx: &Context) -> Result<(String, Partial), Error> {
 
 fn sentence(manifest: &Manifest, begun: Instant) -> String {
     format!(
-        "backup {}: {} rows in {} tables, {}, {:.1} s",
+        "backup {}: {} tables, {}{}, {:.1} s",
         manifest.id,
-        manifest.rows(),
         manifest.tables.len(),
+        manifest.rows().map_or(String::new(), |rows| format!("{rows} rows, ")),
         size(manifest.bytes()),
         begun.elapsed().as_secs_f64()
     )

@@ -30,6 +30,10 @@ pub(crate) struct Database {
     pub size_bytes: i64,
     pub server_version: String,
     pub server_version_num: i32,
+    /// The role that initdb made.
+    pub bootstrap_role: String,
+    /// Empty also where we may not see it.
+    pub preload_libraries: String,
     /// The cluster's identifier: transaction identifiers mean something only inside one cluster.
     pub system: String,
     pub settings: Vec<Setting>,
@@ -46,6 +50,11 @@ pub(crate) struct Grant {
 }
 
 impl Database {
+    /// Of the server.
+    pub(crate) fn major(&self) -> i32 {
+        self.server_version_num / 10_000
+    }
+
     /// An empty database of the same kind under another name.
     pub(crate) fn create(&self, name: &str) -> String {
         let mut sql = format!(

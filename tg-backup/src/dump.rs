@@ -1,74 +1,119 @@
-//! The dump itself, and the counts from its own snapshot: what makes it a proof.
+//! The dump itself, and what its own snapshot holds: what makes it a proof.
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use postgres::{Client, IsolationLevel};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::cli::CreateOptions;
+use crate::clients::Call;
 use crate::context::Context;
 use crate::database::Database;
 use crate::error::Error;
-use crate::facts::{self, Facts, Table};
-use crate::sidecar::{BACKUP, Sidecar};
+use crate::facts::{self, Facts, LargeObjects, Table};
+use crate::globals;
+use crate::locks::Budget;
+use crate::snapshot::Snapshot;
+use crate::tally::Tally;
+use crate::watcher::Watcher;
 
 /// Where the dump is in a backup.
 pub(crate) const DATA: &str = "data";
-/// Roles and tablespaces, without passwords.
-pub(crate) const GLOBALS: &str = "globals.sql";
 /// The dump's table of contents, for people and for `pg_restore --use-list`.
 pub(crate) const CONTENTS: &str = "contents.txt";
-/// Two tables at a time: a third worker waits for the first two on the machines that this is for.
-pub(crate) const JOBS: &str = "--jobs=2";
 /// zstd at level 1 takes a third of gzip's time for less space; pg_dump knows it since 16.
 const ZSTD: &str = "zstd:1";
 const ZSTD_SINCE: i32 = 160_000;
 const GZIP: &str = "1";
-const EXPORT: &str = "SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot()::text";
-const SUPERUSER: &str = "SELECT pg_catalog.current_setting('is_superuser') = 'on'";
+/// One container for both, since each costs half a second.
+const DUMP_AND_LIST: &str =
+    r#"contents=$1 data=$2; shift 2; pg_dump "$@" && exec pg_restore --list --file="$contents" "$data""#;
+/// What is worth a worker of its own, bytes.
+const WORTH_A_JOB: i64 = 16 << 20;
 
 /// What a dump is known to hold.
 pub(crate) struct Dumped {
     pub facts: Facts,
+    pub roles: Vec<String>,
     pub snapshot: String,
     pub compression: &'static str,
+    pub jobs: usize,
 }
 
-/// Dumps and counts in one snapshot, then checks that the one covers the other.
+/// Dumps and reads in one snapshot, then checks that the one covers the other.
 pub(crate) fn run(
     ctx: &Context,
     directory: &Path,
     database: &Database,
-    lock_wait: Duration,
+    options: &CreateOptions,
 ) -> Result<Dumped, Error> {
     let compression = if database.server_version_num >= ZSTD_SINCE { ZSTD } else { GZIP };
     let intent = json!({"database": database.name, "directory": directory, "compression": compression});
     ctx.change("dump", &format!("dump {}", database.name), intent, || {
-        let mut client = ctx.target.connect(crate::TOOL, None)?;
-        let counted = in_one_snapshot(&mut client, lock_wait, |snapshot| {
-            let arguments = dump_arguments(&database.name, snapshot, compression, lock_wait);
-            Sidecar::writing(ctx, directory).run("pg_dump", &arguments)
-        });
-        let (facts, snapshot) = counted.map_err(|e| who_holds(ctx, e))?;
-        contents(ctx, directory, &facts.tables)?;
-        let data =
-            json!({"tables": facts.tables.len(), "rows": facts.tables.iter().map(|t| t.rows).sum::<i64>()});
-        Ok((Dumped { facts, snapshot, compression }, data))
+        let mut snapshot = Snapshot::take(ctx, options.lock_wait).map_err(|e| who_holds(ctx, e))?;
+        let jobs = jobs(&mut snapshot, options.jobs.map(usize::from))?;
+        let mut facts = Facts {
+            sequences: facts::sequences(&mut snapshot.client)?,
+            extensions: facts::extensions(&mut snapshot.client)?,
+            ..Facts::default()
+        };
+        let roles = facts::roles(&mut snapshot.client)?;
+        let arguments = arguments(ctx, &snapshot.id, compression, jobs, options);
+        (facts.tables, facts.large_objects) =
+            side_by_side(ctx, directory, options, &snapshot, &arguments).map_err(|e| who_holds(ctx, e))?;
+        let now = facts::sequences(&mut ctx.target.connect(crate::TOOL, None)?)?;
+        facts::sequences_later(&mut facts.sequences, &now);
+        if !snapshot.held
+            && let Some(table) = snapshot.moved(ctx)?
+        {
+            return Err(Error::Moving(table));
+        }
+        covers(directory, &facts.tables)?;
+        let data = told(&facts, jobs);
+        Ok((Dumped { facts, roles, snapshot: snapshot.at, compression, jobs }, data))
     })
 }
 
-fn dump_arguments(name: &str, snapshot: &str, compression: &str, lock_wait: Duration) -> Vec<String> {
+fn told(facts: &Facts, jobs: usize) -> Value {
+    json!({"tables": facts.tables.len(), "rows": facts::rows(&facts.tables), "jobs": jobs})
+}
+
+/// As many workers as there are tables worth one: the greatest table bounds the time, and what all
+/// others hold together can't take longer than it when they share few workers.
+fn jobs(snapshot: &mut Snapshot, wanted: Option<usize>) -> Result<usize, Error> {
+    if !Budget::of(&mut snapshot.client)?.may_share(snapshot.tables.len()) {
+        return Ok(1);
+    }
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let sizes: Vec<i64> = snapshot.tables.iter().map(|t| t.bytes).collect();
+    Ok(wanted.unwrap_or_else(|| useful(&sizes, processors)))
+}
+
+fn useful(sizes: &[i64], processors: usize) -> usize {
+    let total: i64 = sizes.iter().sum();
+    let greatest = sizes.iter().copied().max().unwrap_or(0).max(WORTH_A_JOB);
+    // A table of 60 and others of 40 keep two busy, not one and a half.
+    let busy = usize::try_from(total / greatest + i64::from(total % greatest > 0)).unwrap_or(1);
+    busy.clamp(1, processors)
+}
+
+fn arguments(
+    ctx: &Context,
+    snapshot: &str,
+    compression: &str,
+    jobs: usize,
+    options: &CreateOptions,
+) -> Vec<String> {
     vec![
         "--format=directory".into(),
-        format!("--file={BACKUP}/{DATA}"),
-        JOBS.into(),
+        format!("--jobs={jobs}"),
         format!("--compress={compression}"),
         format!("--snapshot={snapshot}"),
-        format!("--lock-wait-timeout={}", lock_wait.as_millis()),
+        format!("--lock-wait-timeout={}", options.lock_wait.as_millis()),
         // Every file is made durable when it is hashed.
         "--no-sync".into(),
-        format!("--dbname={}", conninfo(name)),
+        format!("--dbname={}", conninfo(&ctx.target.name)),
     ]
 }
 
@@ -77,29 +122,56 @@ pub(crate) fn conninfo(name: &str) -> String {
     format!("dbname='{}'", name.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-/// Holds a snapshot, and counts in it while the work that imports it goes on.
-fn in_one_snapshot(
-    client: &mut Client,
-    lock_wait: Duration,
-    work: impl FnOnce(&str) -> Result<(), Error>,
-) -> Result<(Facts, String), Error> {
-    client.batch_execute(&format!("{}; SET lock_timeout = {}", facts::UNLIMITED, lock_wait.as_millis()))?;
-    let mut transaction =
-        client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start()?;
-    let row = transaction.query_one(EXPORT, &[])?;
-    let (exported, snapshot): (String, String) = (row.get(0), row.get(1));
-    let tables = facts::tables(&mut transaction)?;
-    facts::hold(&mut transaction, &tables)?;
-    let (dumped, counted) = std::thread::scope(|scope| {
-        let counting = scope.spawn(|| facts::read(&mut transaction, tables));
-        let dumped = work(&exported);
-        (dumped, counting.join())
+/// The dump, the counts, the roles and the watch over all: none waits for another. Where one fails
+/// the others are ended.
+fn side_by_side(
+    ctx: &Context,
+    directory: &Path,
+    options: &CreateOptions,
+    snapshot: &Snapshot,
+    arguments: &[String],
+) -> Result<(Vec<Table>, LargeObjects), Error> {
+    let (failed, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    let note = |failure: &Error| {
+        ctx.session.emit.explain(&format!("ending the others: {failure}"));
+        failed.store(true, Ordering::Relaxed);
+    };
+    let give_up = || failed.load(Ordering::Relaxed);
+    let connect = || {
+        let mut client = ctx.target.connect(crate::TOOL, None)?;
+        client.batch_execute(&format!("SET lock_timeout = {}", options.lock_wait.as_millis()))?;
+        Ok(client)
+    };
+    let tally = Tally::new(&connect, Some(&snapshot.id), options.tables_hash, 1);
+    let mut tables = snapshot.tables.clone();
+    let watcher = Watcher { ctx, tables: &snapshot.tables, tally: &tally, give_up: &give_up, done: &done };
+    let (dumped, counted, globals) = std::thread::scope(|scope| {
+        scope.spawn(|| watcher.watch());
+        let counting = scope.spawn(|| tally.read(&mut tables).inspect_err(note));
+        let globals = scope.spawn(|| globals::run(ctx, directory).inspect_err(note));
+        let command = |at: &str| {
+            let places = [format!("{at}/{CONTENTS}"), format!("{at}/{DATA}")];
+            let file = format!("--file={at}/{DATA}");
+            let head = ["sh", "-c", DUMP_AND_LIST, "sh"].map(str::to_owned);
+            head.into_iter().chain(places).chain([file]).chain(arguments.iter().cloned()).collect()
+        };
+        let dumped =
+            Call::new("pg_dump", directory, &command).writing().unless(&give_up).run(ctx).inspect_err(note);
+        let (counted, globals) = (joined(counting), joined(globals));
+        done.store(true, Ordering::Relaxed);
+        (dumped, counted, globals)
     });
-    // A count that fails takes the snapshot away from the dump: its reason is the first one.
-    let counted = counted.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    dumped?;
-    transaction.commit()?;
-    Ok((counted, snapshot))
+    // What was ended by us fails too, and says less than what failed first.
+    let (objects, ()) = match (dumped, counted, globals) {
+        (Err(dump), Err(count), _) => return Err(if count.was_cancelled() { dump } else { count }),
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => return Err(error),
+        (Ok(()), Ok(objects), Ok(())) => (objects, ()),
+    };
+    Ok((tables, objects))
+}
+
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Says who it is when a table could not be had.
@@ -112,14 +184,12 @@ fn who_holds(ctx: &Context, error: Error) -> Error {
     }
 }
 
-/// Keeps the dump's table of contents, and finds the data of every table that has rows in it.
-fn contents(ctx: &Context, directory: &Path, tables: &[Table]) -> Result<(), Error> {
-    let arguments = ["--list".into(), format!("--file={BACKUP}/{CONTENTS}"), format!("{BACKUP}/{DATA}")];
-    Sidecar::writing(ctx, directory).run("pg_restore", &arguments)?;
+/// Finds the data of every table that has rows in it.
+fn covers(directory: &Path, tables: &[Table]) -> Result<(), Error> {
     let path = directory.join(CONTENTS);
     let text = std::fs::read_to_string(&path).map_err(|e| tg_core::Error::file(&path, &e))?;
     let listed = table_data(&text);
-    for table in tables.iter().filter(|t| t.rows > 0) {
+    for table in tables.iter().filter(|t| t.rows != Some(0)) {
         let Some(entry) = listed.get(&table.oid) else {
             return Err(Error::Incomplete(format!("it lacks the rows of {}", table.plain())));
         };
@@ -147,32 +217,6 @@ fn table_data(contents: &str) -> HashMap<u32, u32> {
     contents.lines().filter_map(entry).collect()
 }
 
-/// Roles and tablespaces, which no dump of one database holds. Who may not read them gets a warning.
-pub(crate) fn globals(ctx: &Context, directory: &Path) -> Result<(), Error> {
-    ctx.change("globals", "dump roles and tablespaces", json!({}), || {
-        let arguments = [
-            "--globals-only".into(),
-            "--no-role-passwords".into(),
-            "--no-sync".into(),
-            format!("--file={BACKUP}/{GLOBALS}"),
-        ];
-        match Sidecar::writing(ctx, directory).run("pg_dumpall", &arguments) {
-            Err(Error::Client { problem, .. }) if !superuser(ctx)? => {
-                let msg = format!("roles and tablespaces are not in the backup: {problem}");
-                ctx.session.emit.warning("no-globals", &msg, json!({"user": ctx.target.user}))?;
-                let _ = std::fs::remove_file(directory.join(GLOBALS));
-                Ok(((), json!({"globals": false})))
-            }
-            Err(error) => Err(error),
-            Ok(()) => Ok(((), json!({"globals": true}))),
-        }
-    })
-}
-
-fn superuser(ctx: &Context) -> Result<bool, Error> {
-    Ok(ctx.target.connect(crate::TOOL, None)?.query_one(SUPERUSER, &[])?.get(0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,5 +232,16 @@ mod tests {
     fn a_name_can_not_become_a_connection_string() {
         assert_eq!(conninfo("host=evil"), "dbname='host=evil'");
         assert_eq!(conninfo("a'b\\"), "dbname='a\\'b\\\\'");
+    }
+
+    #[test]
+    fn there_are_as_many_workers_as_tables_keep_busy() {
+        const GB: i64 = 1 << 30;
+        assert_eq!(useful(&[], 8), 1);
+        assert_eq!(useful(&[1000; 50], 8), 1, "small tables are not worth it");
+        assert_eq!(useful(&[GB], 8), 1);
+        assert_eq!(useful(&[6 * GB, 4 * GB], 8), 2);
+        assert_eq!(useful(&[GB; 20], 8), 8);
+        assert_eq!(useful(&[GB; 20], 2), 2);
     }
 }

@@ -12,14 +12,18 @@ pub(crate) enum Error {
     Core(#[from] tg_core::Error),
     #[error("{directory} has {} free, the backup may need {}", size(*free), size(*needed))]
     NoSpace { directory: String, free: u64, needed: u64 },
-    #[error("no container of this project serves the database at {0}")]
-    NoContainer(String),
     #[error("the server is PostgreSQL {0}; 13 or newer is needed")]
     TooOld(String),
     #[error("no database {0}")]
     NoDatabase(String),
     #[error("{program} failed (exit {code}): {problem}")]
     Client { program: String, code: i64, problem: String },
+    #[error("{client} is older than the server, PostgreSQL {server}")]
+    OldClient { client: String, server: i32 },
+    #[error("the structure of {0} was changed while the backup was made")]
+    Moving(String),
+    #[error("table {table} can't be read: {problem}")]
+    Unread { table: String, problem: String },
     #[error("the dump is incomplete: {0}")]
     Incomplete(String),
     #[error("backup {id} is damaged: {file}: {problem}")]
@@ -50,12 +54,21 @@ impl From<postgres::Error> for Error {
     }
 }
 
+impl Error {
+    /// Whether a statement was cancelled: 57014 is `query_canceled`.
+    pub(crate) fn was_cancelled(&self) -> bool {
+        self.to_string().contains("[57014]")
+    }
+}
+
 impl Fault for Error {
     fn exit(&self) -> Exit {
         match self {
             Error::Core(core) => core.exit(),
             Error::NoSpace { .. }
             | Error::Client { .. }
+            | Error::Moving(_)
+            | Error::Unread { .. }
             | Error::Incomplete(_)
             | Error::Damaged { .. }
             | Error::NotFound(_)
@@ -63,7 +76,7 @@ impl Fault for Error {
             | Error::Held { .. }
             | Error::Differs(_)
             | Error::NothingKept(_) => Exit::Unchanged,
-            Error::NoContainer(_) | Error::TooOld(_) | Error::NoDatabase(_) => Exit::Environment,
+            Error::OldClient { .. } | Error::TooOld(_) | Error::NoDatabase(_) => Exit::Environment,
             Error::DataLoss { .. } | Error::TooLongAgo(_) => Exit::Refused,
             Error::Undone(_) => Exit::Undone,
             Error::Stuck { .. } => Exit::Stuck,
@@ -74,10 +87,12 @@ impl Fault for Error {
         match self {
             Error::Core(core) => core.code(),
             Error::NoSpace { .. } => "no-space",
-            Error::NoContainer(_) => "no-container",
             Error::TooOld(_) => "server-too-old",
             Error::NoDatabase(_) => "no-database",
             Error::Client { .. } => "client-failed",
+            Error::OldClient { .. } => "client-too-old",
+            Error::Moving(_) => "structure-changed",
+            Error::Unread { .. } => "table-unread",
             Error::Incomplete(_) => "incomplete",
             Error::Damaged { .. } => "damaged",
             Error::NotFound(_) => "not-found",
@@ -95,24 +110,36 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Error::Core(core) => return core.hint().or_else(|| server_hint(&core.to_string())),
-            Error::NoSpace { .. } => "free disk space there, or name another directory with --backup-dir".into(),
-            Error::NoContainer(_) => {
-                "the host in the URL must be the name of the database service, so that its image's clients can be used".into()
+            Error::NoSpace { .. } => {
+                "free disk space there, or name another directory with --backup-dir".into()
             }
             Error::TooOld(_) => "upgrade PostgreSQL first; older ones get no fixes any more".into(),
             Error::NoDatabase(_) => "check the database's name in the URL or in the compose file".into(),
             Error::Client { problem, .. } => return server_hint(problem),
+            Error::OldClient { server, .. } => format!("install postgresql-client-{server}"),
+            Error::Moving(_) => "run the same command again when no migration is running".into(),
+            Error::Unread { problem, .. } => return server_hint(problem),
             Error::Incomplete(_) => "run the same command again; if it stays so, see what -v shows".into(),
-            Error::Damaged { .. } => "restore another one; tg-backup list --check shows which are intact".into(),
+            Error::Damaged { .. } => {
+                "restore another one; tg-backup list --check shows which are intact".into()
+            }
             Error::NotFound(_) => "see tg-backup list".into(),
-            Error::InUse { .. } => "stop the application, end prepared transactions, then run the same command again".into(),
+            Error::InUse { .. } => {
+                "stop the application, end prepared transactions, then run the same command again".into()
+            }
             Error::Held { .. } => WAIT_LONGER.into(),
             Error::Differs(_) => "restore another one, and keep this one for whoever looks into it".into(),
-            Error::DataLoss { .. } => "see the records above; pass --accept-data-loss to lose these rows".into(),
+            Error::DataLoss { .. } => {
+                "see the records above; pass --accept-data-loss to lose these rows".into()
+            }
             Error::TooLongAgo(_) => "pass --accept-data-loss if you know that nothing is lost".into(),
-            Error::Undone(_) => "the database serves as before; look at the reason, then run the same command again".into(),
+            Error::Undone(_) => {
+                "the database serves as before; look at the reason, then run the same command again".into()
+            }
             Error::Stuck { sql, .. } => format!("run as superuser in database postgres: {sql}"),
-            Error::NothingKept(_) => "see tg-backup list; after commit there is no way back but a restore".into(),
+            Error::NothingKept(_) => {
+                "see tg-backup list; after commit there is no way back but a restore".into()
+            }
         })
     }
 
@@ -126,10 +153,12 @@ impl Fault for Error {
             }
             Error::DataLoss { rows, tables } => Some(json!({"rows": rows, "tables": tables})),
             Error::Stuck { sql, .. } => Some(json!({"run": sql})),
-            Error::NoContainer(_)
-            | Error::TooOld(_)
+            Error::TooOld(_)
             | Error::NoDatabase(_)
             | Error::Client { .. }
+            | Error::OldClient { .. }
+            | Error::Moving(_)
+            | Error::Unread { .. }
             | Error::Incomplete(_)
             | Error::NotFound(_)
             | Error::Differs(_)
@@ -147,6 +176,7 @@ fn server_hint(problem: &str) -> Option<String> {
     let known = [
         ("No space left", "free disk space, then run the same command again"),
         ("lock timeout", WAIT_LONGER),
+        ("max_locks_per_transaction", "raise max_locks_per_transaction and restart the server"),
         ("permission denied", "connect as the owner of the database or as a superuser"),
         ("row-level security", "connect as a role with BYPASSRLS or as a superuser"),
     ];

@@ -1,40 +1,56 @@
-//! What a database holds, counted exactly.
+//! What a database holds: tables with their rows, sequences, extensions, large objects, roles.
 
-use postgres::{Client, GenericClient};
+use std::collections::BTreeMap;
+
+use postgres::GenericClient;
 use serde::{Deserialize, Serialize};
 use tg_core::database::ident;
 
 use crate::error::Error;
 
 const TABLES: &str = include_str!("sql/tables.sql");
+const SIZES: &str =
+    "SELECT t.oid, pg_catalog.pg_table_size(t.oid) FROM pg_catalog.unnest($1::oid[]) AS t(oid)";
 const SEQUENCES: &str = "SELECT schemaname::text, sequencename::text, last_value FROM pg_catalog.pg_sequences \
     ORDER BY schemaname, sequencename";
 const EXTENSIONS: &str = "SELECT extname::text, extversion FROM pg_catalog.pg_extension ORDER BY extname";
-const LARGE_OBJECTS: &str = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata";
-/// A role's own limits must not end a count; a policy must not hide rows from it, as in pg_dump.
-pub(crate) const UNLIMITED: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
-    SET row_security = off";
+const ROLES: &str = "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname";
 
-/// A table and its rows.
+/// A table and what is known of its rows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Table {
     pub schema: String,
     pub name: String,
-    pub rows: i64,
-    /// Only meaningful in the database that was counted.
+    /// Nothing where they were not counted.
+    pub rows: Option<i64>,
+    /// Sum over all rows of `hashtextextended(row::text, 0)`, whatever their order; nothing where it
+    /// was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// Only meaningful in the database that was read; so are those below.
     #[serde(skip)]
     pub oid: u32,
     /// Which rows of an extension's table belong to the user.
     #[serde(skip)]
     pub condition: String,
+    /// The transaction that wrote its row in the catalog.
+    #[serde(skip)]
+    pub written: String,
+    /// With its TOAST, without indexes.
+    #[serde(skip)]
+    pub bytes: i64,
 }
 
+/// A sequence is in no snapshot: its value is read before the dump and after it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sequence {
     pub schema: String,
     pub name: String,
     /// Nothing where it was never used.
     pub last: Option<i64>,
+    /// After the dump, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,13 +59,22 @@ pub(crate) struct Extension {
     pub version: String,
 }
 
-/// Everything that is counted.
-#[derive(Clone, Debug, PartialEq)]
+/// Large objects, which belong to no table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LargeObjects {
+    pub count: i64,
+    /// As [`Table::hash`], over numbers and contents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+}
+
+/// Everything that is compared after a restore.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Facts {
     pub tables: Vec<Table>,
     pub sequences: Vec<Sequence>,
     pub extensions: Vec<Extension>,
-    pub large_objects: i64,
+    pub large_objects: LargeObjects,
 }
 
 impl Table {
@@ -64,6 +89,11 @@ impl Table {
     }
 }
 
+/// Rows of all tables; nothing where one was not counted.
+pub(crate) fn rows(tables: &[Table]) -> Option<i64> {
+    tables.iter().map(|t| t.rows).sum()
+}
+
 /// The tables of a database, not counted yet.
 pub(crate) fn tables(client: &mut impl GenericClient) -> Result<Vec<Table>, Error> {
     let row = |row: &postgres::Row| Table {
@@ -71,44 +101,68 @@ pub(crate) fn tables(client: &mut impl GenericClient) -> Result<Vec<Table>, Erro
         schema: row.get(1),
         name: row.get(2),
         condition: row.get(3),
-        rows: 0,
+        written: row.get(4),
+        ..Table::default()
     };
     Ok(client.query(TABLES, &[])?.iter().map(row).collect())
 }
 
-/// Keeps anybody from emptying or changing a table before it has been counted and dumped. A count
-/// alone would keep its table only from then on.
-pub(crate) fn hold(client: &mut impl GenericClient, tables: &[Table]) -> Result<(), Error> {
-    if tables.is_empty() {
-        return Ok(());
+/// Fills in the sizes. It waits for whoever has locked a table.
+pub(crate) fn sizes(client: &mut impl GenericClient, tables: &mut [Table]) -> Result<(), Error> {
+    let oids: Vec<u32> = tables.iter().map(|t| t.oid).collect();
+    let rows = client.query(SIZES, &[&oids])?;
+    // A table that was dropped meanwhile has none.
+    let sizes: BTreeMap<u32, i64> =
+        rows.iter().map(|r| (r.get(0), r.get::<_, Option<i64>>(1).unwrap_or(0))).collect();
+    for table in tables {
+        table.bytes = sizes.get(&table.oid).copied().unwrap_or(0);
     }
-    let names = tables.iter().map(|t| format!("ONLY {}", t.quoted())).collect::<Vec<_>>().join(", ");
-    Ok(client.batch_execute(&format!("LOCK TABLE {names} IN ACCESS SHARE MODE"))?)
+    Ok(())
 }
 
-/// Counts every table, in whatever snapshot the connection has.
-pub(crate) fn read(client: &mut impl GenericClient, mut tables: Vec<Table>) -> Result<Facts, Error> {
-    for table in &mut tables {
-        // The condition is the extension's own text, put here as pg_dump puts it into its COPY.
-        let sql = format!("SELECT pg_catalog.count(*) FROM ONLY {} {}", table.quoted(), table.condition);
-        table.rows = client.query_one(&sql, &[])?.get(0);
-    }
-    let sequences = client.query(SEQUENCES, &[])?;
-    let extensions = client.query(EXTENSIONS, &[])?;
-    Ok(Facts {
-        tables,
-        sequences: sequences
-            .iter()
-            .map(|r| Sequence { schema: r.get(0), name: r.get(1), last: r.get(2) })
-            .collect(),
-        extensions: extensions.iter().map(|r| Extension { name: r.get(0), version: r.get(1) }).collect(),
-        large_objects: client.query_one(LARGE_OBJECTS, &[])?.get(0),
-    })
+pub(crate) fn sequences(client: &mut impl GenericClient) -> Result<Vec<Sequence>, Error> {
+    let row = |r: &postgres::Row| Sequence { schema: r.get(0), name: r.get(1), last: r.get(2), later: None };
+    Ok(client.query(SEQUENCES, &[])?.iter().map(row).collect())
 }
 
-/// Counts a database that nobody else writes to.
-pub(crate) fn of(client: &mut Client) -> Result<Facts, Error> {
-    client.batch_execute(UNLIMITED)?;
-    let tables = tables(client)?;
-    read(client, tables)
+/// Adds what the sequences say now to what they said before.
+pub(crate) fn sequences_later(earlier: &mut [Sequence], now: &[Sequence]) {
+    let now: BTreeMap<_, _> = now.iter().map(|s| ((&s.schema, &s.name), s.last)).collect();
+    for sequence in earlier {
+        let last = now.get(&(&sequence.schema, &sequence.name)).copied().flatten();
+        sequence.later = last.filter(|_| last != sequence.last);
+    }
+}
+
+pub(crate) fn extensions(client: &mut impl GenericClient) -> Result<Vec<Extension>, Error> {
+    let row = |r: &postgres::Row| Extension { name: r.get(0), version: r.get(1) };
+    Ok(client.query(EXTENSIONS, &[])?.iter().map(row).collect())
+}
+
+/// The server's roles, without those that every server has.
+pub(crate) fn roles(client: &mut impl GenericClient) -> Result<Vec<String>, Error> {
+    Ok(client.query(ROLES, &[])?.iter().map(|r| r.get(0)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sequence_that_moved_during_the_dump_is_known_by_both_values() {
+        let sequence = |last| Sequence { schema: "s".into(), name: "q".into(), last, later: None };
+        let mut moved = [sequence(Some(3))];
+        sequences_later(&mut moved, &[sequence(Some(7))]);
+        assert_eq!((moved[0].last, moved[0].later), (Some(3), Some(7)));
+        let mut still = [sequence(None)];
+        sequences_later(&mut still, &[sequence(None)]);
+        assert_eq!(still[0].later, None);
+    }
+
+    #[test]
+    fn the_sum_of_rows_is_known_only_where_all_were_counted() {
+        let table = |rows| Table { rows, ..Table::default() };
+        assert_eq!(rows(&[table(Some(1)), table(Some(2))]), Some(3));
+        assert_eq!(rows(&[table(Some(1)), table(None)]), None);
+    }
 }

@@ -9,6 +9,8 @@ use crate::baseline::Baseline;
 use crate::context::Context;
 use crate::error::Error;
 use crate::facts::{self, Table};
+use crate::snapshot::UNLIMITED;
+use crate::tally;
 
 const PID: &str = "SELECT pg_catalog.pg_backend_pid()";
 const NEXT: &str = "SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint";
@@ -40,7 +42,7 @@ impl Watch {
         baseline: impl FnOnce(u64) -> Result<Baseline, Error>,
     ) -> Result<Self, Error> {
         let mut client = ctx.target.connect(crate::TOOL, None)?;
-        client.batch_execute(facts::UNLIMITED)?;
+        client.batch_execute(UNLIMITED)?;
         let seen: i64 = client.query_one(NEXT, &[])?.get(0);
         let baseline = baseline(u64::try_from(seen).unwrap_or(0))?;
         Ok(Watch { client, baseline, seen })
@@ -67,7 +69,10 @@ impl Watch {
                 tables.push(Table { schema: schema.into(), name: name.into(), ..Table::default() });
                 written_since(&mut transaction, tables, *xid, migrations)?
             }
-            Baseline::Counts(known) => more_than(facts::read(&mut transaction, tables)?.tables, known),
+            Baseline::Counts(known) => {
+                tally::count(&mut transaction, &mut tables)?;
+                more_than(tables, known)
+            }
         };
         Ok(lost)
     }
@@ -118,7 +123,8 @@ fn ages(now: i64, xid: u64, migrations: &[(u64, u64)]) -> String {
 fn more_than(live: Vec<Table>, known: &[Table]) -> Vec<Lost> {
     let known: HashMap<_, _> = known.iter().map(|t| ((&t.schema, &t.name), t.rows)).collect();
     let more = |table: Table| {
-        let rows = table.rows - known.get(&(&table.schema, &table.name)).copied().unwrap_or(0);
+        let before = known.get(&(&table.schema, &table.name)).copied().flatten();
+        let rows = table.rows.unwrap_or(0) - before.unwrap_or(0);
         Lost { table, rows }
     };
     live.into_iter().map(more).filter(|lost| lost.rows > 0).collect()
@@ -143,7 +149,7 @@ mod tests {
     use super::*;
 
     fn table(name: &str, rows: i64) -> Table {
-        Table { schema: "s".into(), name: name.into(), rows, ..Table::default() }
+        Table { schema: "s".into(), name: name.into(), rows: Some(rows), ..Table::default() }
     }
 
     #[test]

@@ -9,20 +9,23 @@ use tg_core::atomic_file;
 use crate::database::Database;
 use crate::digest::{self, FileEntry};
 use crate::error::Error;
-use crate::facts::{Extension, Sequence, Table};
+use crate::facts::{self, Extension, Facts, LargeObjects, Sequence, Table};
+use crate::tally::Depth;
 
 /// Written last: only it makes a directory a backup.
 pub(crate) const MANIFEST: &str = "manifest.json";
 /// The form of the manifest; moves only on a breaking change.
-pub(crate) const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 2;
 /// The field that holds the hash of all others.
 const SELF: &str = "self";
 
 /// The image whose clients made the dump.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Image {
     pub id: String,
     pub reference: String,
+    /// `repository@sha256:…`, for a host that does not have it.
+    pub digests: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,7 +37,8 @@ pub(crate) struct Manifest {
     pub created: String,
     pub tool_version: String,
     pub database: Database,
-    pub image: Image,
+    /// Nothing where the clients were this host's.
+    pub image: Option<Image>,
     /// `directory`, as pg_dump names it.
     pub format: String,
     /// As pg_dump's `--compress` takes it.
@@ -44,15 +48,38 @@ pub(crate) struct Manifest {
     pub tables: Vec<Table>,
     pub sequences: Vec<Sequence>,
     pub extensions: Vec<Extension>,
-    pub large_objects: i64,
+    pub large_objects: LargeObjects,
+    /// The server's roles: what owns and is granted.
+    pub roles: Vec<String>,
+    /// Workers of the dump.
+    pub jobs: usize,
     pub files: Vec<FileEntry>,
     pub duration_ms: u64,
 }
 
 impl Manifest {
-    /// Rows in all tables.
-    pub(crate) fn rows(&self) -> i64 {
-        self.tables.iter().map(|t| t.rows).sum()
+    /// Rows in all tables, where they were counted.
+    pub(crate) fn rows(&self) -> Option<i64> {
+        facts::rows(&self.tables)
+    }
+
+    /// What is to be found in a database restored from it.
+    pub(crate) fn facts(&self) -> Facts {
+        Facts {
+            tables: self.tables.clone(),
+            sequences: self.sequences.clone(),
+            extensions: self.extensions.clone(),
+            large_objects: self.large_objects.clone(),
+        }
+    }
+
+    /// How much is known of each table.
+    pub(crate) fn depth(&self) -> Depth {
+        match self.tables.first() {
+            Some(Table { hash: Some(_), .. }) => Depth::Full,
+            Some(Table { rows: None, .. }) => Depth::Off,
+            _ => Depth::Count,
+        }
     }
 
     /// Bytes of all files.
@@ -120,19 +147,21 @@ pub(crate) mod tests {
             created: "2026-11-23T07:45:00Z".into(),
             tool_version: "0".into(),
             database: Database { name: "x".into(), ..Database::default() },
-            image: Image { id: "sha256:0".into(), reference: "postgres:17".into() },
+            image: Some(Image { id: "sha256:0".into(), ..Image::default() }),
             format: "directory".into(),
             compression: "zstd:1".into(),
             snapshot: "7:7:".into(),
             tables: vec![Table {
                 schema: "we ird".into(),
                 name: "Tä\"ble".into(),
-                rows: 2,
+                rows: Some(2),
                 ..Table::default()
             }],
             sequences: vec![],
             extensions: vec![],
-            large_objects: 0,
+            large_objects: LargeObjects::default(),
+            roles: vec![],
+            jobs: 1,
             files,
             duration_ms: 1,
         };

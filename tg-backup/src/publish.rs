@@ -59,7 +59,15 @@ fn sums(directory: &Path, files: &[FileEntry]) -> Result<FileEntry, Error> {
 }
 
 fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>) -> Result<Manifest, Error> {
-    let (container, held) = (ctx.container()?, facts.dumped.facts);
+    let held = facts.dumped.facts;
+    let image = ctx.target.container.as_ref().map(|container| -> Result<Image, Error> {
+        let known = ctx.engine.image(&container.image_id)?.unwrap_or_default();
+        Ok(Image {
+            id: container.image_id.clone(),
+            reference: container.image.clone(),
+            digests: known.digests,
+        })
+    });
     Ok(Manifest {
         v: manifest::VERSION,
         id: facts.id.into(),
@@ -67,7 +75,7 @@ fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>)
         created,
         tool_version: crate::VERSION.into(),
         database: facts.database,
-        image: Image { id: container.image_id.clone(), reference: container.image.clone() },
+        image: image.transpose()?,
         format: "directory".into(),
         compression: facts.dumped.compression.into(),
         snapshot: facts.dumped.snapshot,
@@ -75,6 +83,8 @@ fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>)
         sequences: held.sequences,
         extensions: held.extensions,
         large_objects: held.large_objects,
+        roles: facts.dumped.roles,
+        jobs: facts.dumped.jobs,
         files,
         duration_ms: u64::try_from(facts.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
     })
@@ -85,7 +95,8 @@ fn recovery(facts: &Facts, created: &str) -> String {
     let database = &facts.database;
     let mut counts = String::new();
     for table in &facts.dumped.facts.tables {
-        let _ = writeln!(counts, "    {:>12}  {}", table.rows, table.plain());
+        let rows = table.rows.map_or("?".into(), |rows| rows.to_string());
+        let _ = writeln!(counts, "    {rows:>12}  {}", table.plain());
     }
     let dress: String =
         database.dress(RECOVERED).iter().fold(String::new(), |text, s| text + "    " + s + ";\n");

@@ -17,6 +17,7 @@ use crate::mark::Marked;
 use crate::names::Kind;
 use crate::source::{Source, Wanted};
 use crate::swap::{self, Swap, Swapped};
+use crate::tally::Depth;
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &RestoreOptions) -> Result<Answer, Error> {
     let begun = Instant::now();
@@ -158,7 +159,7 @@ fn last_look(ctx: &Context, watch: Option<&mut Watch>, options: &RestoreOptions)
 fn prepare(ctx: &Context, cluster: &mut Cluster, source: &Source) -> Result<Marked, Error> {
     match source {
         Source::Point(point) => Ok(point.clone()),
-        Source::Backup(entry, manifest) => fresh::build(ctx, cluster, entry, manifest),
+        Source::Backup(entry, manifest) => fresh::build(ctx, cluster, entry, manifest, Depth::Full),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The project's database: where it is, and a connection to it.
 
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub struct Target {
     pub name: String,
     /// The container that serves it, when it is a service of the project.
     pub container: Option<Container>,
+    /// As a client beside the server reaches it, in the network namespace of its container.
+    inside: u16,
     password: Option<String>,
     tls: Tls,
 }
@@ -91,6 +94,7 @@ impl Target {
                 user,
                 name,
                 container: None,
+                inside: PORT,
                 password: of("POSTGRES_PASSWORD"),
                 tls: Tls::Off,
             });
@@ -119,11 +123,13 @@ impl Target {
             None => return Err(wrong("no host".into())),
         };
         let user = config.get_user().ok_or_else(|| wrong("no user".into()))?.to_owned();
+        let port = config.get_ports().first().copied().unwrap_or(PORT);
         Ok(Target {
             host,
-            port: config.get_ports().first().copied().unwrap_or(PORT),
+            port,
             name: config.get_dbname().unwrap_or(&user).to_owned(),
             container: None,
+            inside: port,
             password: config.get_password().map(|p| String::from_utf8_lossy(p).into_owned()),
             user,
             tls,
@@ -136,11 +142,42 @@ impl Target {
         format!("{}:{}/{}", self.host, self.port, self.name)
     }
 
-    /// One line of a password file that lets a client inside the database's own network
-    /// namespace connect; empty when no password is known.
+    /// A server's socket in a directory of this host.
+    #[must_use]
+    pub fn socket(directory: &Path, user: &str, name: &str) -> Self {
+        Target {
+            host: directory.display().to_string(),
+            port: PORT,
+            user: user.into(),
+            name: name.into(),
+            container: None,
+            inside: PORT,
+            password: None,
+            tls: Tls::Off,
+        }
+    }
+
+    /// What PostgreSQL's own clients take from the environment: in the network namespace of the
+    /// server's container where it has one, else on this host. The password is not among it.
+    #[must_use]
+    pub fn client_environment(&self) -> Vec<(&'static str, String)> {
+        let (host, port) = match self.container {
+            Some(_) => ("127.0.0.1", self.inside),
+            None => (self.host.as_str(), self.port),
+        };
+        let mut all =
+            vec![("PGHOST", host.to_owned()), ("PGPORT", port.to_string()), ("PGUSER", self.user.clone())];
+        if let (Tls::Verified(roots), None) = (&self.tls, &self.container) {
+            let roots = roots.as_ref().map_or_else(|| "system".into(), |path| path.display().to_string());
+            all.extend([("PGSSLMODE", "verify-full".into()), ("PGSSLROOTCERT", roots)]);
+        }
+        all
+    }
+
+    /// One line of a password file for these clients; empty when no password is known.
     #[must_use]
     pub fn passfile_line(&self) -> String {
-        self.password.as_deref().map(|p| passfile::line("*", PORT, &self.user, p)).unwrap_or_default()
+        self.password.as_deref().map(|p| passfile::line("*", &self.user, p)).unwrap_or_default()
     }
 
     /// Connects to the database, or to another one of the same server.

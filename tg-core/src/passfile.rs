@@ -14,10 +14,10 @@ pub fn lookup(host: &str, port: u16, database: &str, user: &str) -> Option<Strin
     find(&text, [host, &port.to_string(), database, user])
 }
 
-/// One line of a password file for exactly this connection.
+/// One line of a password file for this user at any port of a host.
 #[must_use]
-pub fn line(host: &str, port: u16, user: &str, password: &str) -> String {
-    format!("{}:{port}:*:{}:{}\n", escape(host), escape(user), escape(password))
+pub fn line(host: &str, user: &str, password: &str) -> String {
+    format!("{}:*:*:{}:{}\n", escape(host), escape(user), escape(password))
 }
 
 fn find(text: &str, wanted: [&str; 4]) -> Option<String> {
@@ -53,7 +53,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn a_written_line_is_found_again(user in "[a-z:\\\\]{1,9}", password in "[ -~]{1,20}") {
-            let text = format!("# none\nother:*:*:*:x\n{}", line("h", 5432, &user, &password));
+            let text = format!("# none\nother:*:*:*:x\n{}", line("h", &user, &password));
             proptest::prop_assert_eq!(find(&text, ["h", "5432", "db", &user]), Some(password));
         }
     }

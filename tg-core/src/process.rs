@@ -65,7 +65,7 @@ impl Runner<'_> {
 
     fn collect(&self, stdin: Stdio, command: &mut Command) -> Result<(ExitStatus, String, String), Error> {
         let (mut stdout, mut stderr) = (String::new(), String::new());
-        let status = self.stream_from(stdin, command, |stream, line| {
+        let status = self.stream_until(stdin, command, &|| false, |stream, line| {
             let text = if stream == Stream::Stdout { &mut stdout } else { &mut stderr };
             text.push_str(line);
             text.push('\n');
@@ -80,13 +80,24 @@ impl Runner<'_> {
         command: &mut Command,
         on_line: impl FnMut(Stream, &str) -> Result<(), E>,
     ) -> Result<ExitStatus, E> {
-        self.stream_from(Stdio::null(), command, on_line)
+        self.stream_until(Stdio::null(), command, &|| false, on_line)
     }
 
-    fn stream_from<E: Fault + From<Error>>(
+    /// The same for a program that shall be ended when `give_up` says so, which is asked again and again.
+    pub fn stream_unless<E: Fault + From<Error>>(
+        &self,
+        command: &mut Command,
+        give_up: &dyn Fn() -> bool,
+        on_line: impl FnMut(Stream, &str) -> Result<(), E>,
+    ) -> Result<ExitStatus, E> {
+        self.stream_until(Stdio::null(), command, give_up, on_line)
+    }
+
+    fn stream_until<E: Fault + From<Error>>(
         &self,
         stdin: Stdio,
         command: &mut Command,
+        give_up: &dyn Fn() -> bool,
         mut on_line: impl FnMut(Stream, &str) -> Result<(), E>,
     ) -> Result<ExitStatus, E> {
         self.emit.explain(&format!("running {}", words(command)));
@@ -118,7 +129,7 @@ impl Runner<'_> {
                     Err(RecvTimeoutError::Disconnected) => break,
                     Err(RecvTimeoutError::Timeout) => {}
                 }
-                if self.deadline.passed() && ended.is_none() {
+                if ended.is_none() && (self.deadline.passed() || give_up()) {
                     ended = Some(Instant::now());
                     signal(&child, Signal::TERM);
                 } else if ended.is_some_and(|at| at.elapsed() > GRACE) {

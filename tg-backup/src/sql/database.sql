@@ -17,6 +17,8 @@ SELECT pg_catalog.jsonb_build_object(
     'size_bytes', pg_catalog.pg_database_size(d.oid),
     'server_version', pg_catalog.current_setting('server_version'),
     'server_version_num', pg_catalog.current_setting('server_version_num')::int,
+    'bootstrap_role', (SELECT r.rolname FROM pg_catalog.pg_roles AS r WHERE r.oid = 10),
+    'preload_libraries', coalesce((SELECT s.setting FROM pg_catalog.pg_settings AS s WHERE s.name = 'shared_preload_libraries'), ''),
     'system', (SELECT c.system_identifier::text FROM pg_catalog.pg_control_system() AS c),
     'settings', (
         SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(

@@ -1,7 +1,8 @@
 -- The tables whose rows a dump carries: ordinary tables, unlogged ones and partitions. Of the tables
 -- of an extension pg_dump carries only those that it names as configuration, and of these only the
--- rows that fulfil its condition (pg_extension.extconfig, extcondition); so do we.
-SELECT c.oid, n.nspname, c.relname, coalesce(config.condition, '')
+-- rows that fulfil its condition (pg_extension.extconfig, extcondition); so do we. The transaction that
+-- wrote the catalog's row tells whether the table's structure has changed since.
+SELECT c.oid, n.nspname, c.relname, coalesce(config.condition, ''), c.xmin::text
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_depend AS d

@@ -1,0 +1,83 @@
+//! PostgreSQL's own clients: from the database service's own image, beside the database, so that
+//! they are of its version by construction and no bulk data goes through the docker daemon; for a
+//! database outside the project, this host's.
+
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+use tg_core::Error as CoreError;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::{host, sidecar};
+
+const PASSFILE_PREFIX: &str = ".tg-pgpass-";
+
+/// Whether a client writes into the directory that it is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// One run of a client.
+pub(crate) struct Call<'a> {
+    /// For messages, and part of the name of its container.
+    pub name: &'a str,
+    /// The program and its arguments, once it is known where the client sees the directory.
+    pub command: &'a (dyn Fn(&str) -> Vec<String> + Sync),
+    pub directory: &'a Path,
+    pub access: Access,
+    /// Whether it shall end before its time, asked several times a second.
+    pub give_up: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(
+        name: &'a str,
+        directory: &'a Path,
+        command: &'a (dyn Fn(&str) -> Vec<String> + Sync),
+    ) -> Self {
+        Call { name, command, directory, access: Access::Read, give_up: &|| false }
+    }
+
+    pub(crate) fn writing(self) -> Self {
+        Call { access: Access::Write, ..self }
+    }
+
+    pub(crate) fn unless(self, give_up: &'a (dyn Fn() -> bool + Sync)) -> Self {
+        Call { give_up, ..self }
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, ctx: &Context) -> Result<(), Error> {
+        let ended = match &ctx.target.container {
+            Some(container) => sidecar::run(ctx, container, self),
+            None => host::run(ctx, self),
+        };
+        // A client that was ended on purpose fails in any way; the purpose is the reason.
+        ctx.session.check(&format!("running {}", self.name))?;
+        ended
+    }
+}
+
+/// The password in a file that only we, and a sidecar as the same user, can read.
+pub(crate) fn passfile(ctx: &Context) -> Result<NamedTempFile, CoreError> {
+    let root = ctx.state.root();
+    let write = || {
+        // tempfile makes it with mode 0600.
+        let mut file = tempfile::Builder::new().prefix(PASSFILE_PREFIX).tempfile_in(root)?;
+        std::io::Write::write_all(&mut file, ctx.target.passfile_line().as_bytes())?;
+        Ok(file)
+    };
+    write().map_err(|e| CoreError::file(root, &e))
+}
+
+/// Removes the password files that killed runs left; only the lock's holder may.
+pub(crate) fn sweep(ctx: &Context) -> Result<(), Error> {
+    let entries = std::fs::read_dir(ctx.state.root()).into_iter().flatten().flatten();
+    for entry in entries.filter(|e| e.file_name().to_string_lossy().starts_with(PASSFILE_PREFIX)) {
+        std::fs::remove_file(entry.path()).map_err(|e| CoreError::file(entry.path(), &e))?;
+    }
+    Ok(())
+}

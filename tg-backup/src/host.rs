@@ -1,0 +1,90 @@
+//! A client of this host, for a database outside the project. It must be of the server's version or
+//! newer; Debian keeps one directory of clients for each major version.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tg_core::Error as CoreError;
+use tg_core::process::{self, Runner, Stream};
+
+use crate::clients::{Call, passfile};
+use crate::context::Context;
+use crate::error::Error;
+
+const DEBIAN: &str = "/usr/lib/postgresql";
+
+/// Runs a client to its end.
+pub(crate) fn run(ctx: &Context, call: &Call) -> Result<(), Error> {
+    let words = (call.command)(&call.directory.display().to_string());
+    let passfile = passfile(ctx)?;
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).env("PATH", path(major_of(ctx)?)).env("PGPASSFILE", passfile.path());
+    command.env("PGAPPNAME", crate::TOOL).envs(ctx.target.client_environment());
+    let mut errors = String::new();
+    let runner = Runner { emit: &ctx.session.emit, deadline: ctx.session.deadline };
+    let give_up = || ctx.session.check("").is_err() || (call.give_up)();
+    let status = runner.stream_unless::<Error>(&mut command, &give_up, |stream, line| {
+        if stream == Stream::Stderr {
+            ctx.session.emit.explain(line);
+            errors.push_str(line);
+            errors.push('\n');
+        }
+        Ok(())
+    })?;
+    if status.success() {
+        return Ok(());
+    }
+    let code = status.code().map_or(-1, i64::from);
+    Err(Error::Client { program: call.name.into(), code, problem: process::tail(&errors) })
+}
+
+/// Refuses clients that are older than the server, which pg_dump would refuse too, only later.
+pub(crate) fn check(server: i32) -> Result<(), Error> {
+    let mut command = Command::new("pg_dump");
+    let output = command
+        .arg("--version")
+        .env("PATH", path(server))
+        .output()
+        .map_err(|e| CoreError::Program { program: "pg_dump".into(), problem: e.to_string() })?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    match major(&text) {
+        Some(client) if client >= server => Ok(()),
+        _ => Err(Error::OldClient { client: text.trim().to_owned(), server }),
+    }
+}
+
+fn major_of(ctx: &Context) -> Result<i32, Error> {
+    Ok(ctx.cluster()?.database(&ctx.target.name)?.major())
+}
+
+/// The programs of that very version first.
+fn path(major: i32) -> PathBuf {
+    let own = Path::new(DEBIAN).join(major.to_string()).join("bin");
+    let rest = std::env::var_os("PATH").unwrap_or_default();
+    let all = std::iter::once(own).chain(std::env::split_paths(&rest));
+    std::env::join_paths(all).unwrap_or_default().into()
+}
+
+/// Of `pg_dump (PostgreSQL) 17.2 (Debian 17.2-1)`.
+fn major(version: &str) -> Option<i32> {
+    let number = version.split_once("(PostgreSQL) ")?.1;
+    number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_s_major_version_is_read_from_what_it_says() {
+        assert_eq!(major("pg_dump (PostgreSQL) 17.2 (Debian 17.2-1.pgdg120+1)"), Some(17));
+        assert_eq!(major("pg_dump (PostgreSQL) 18beta1"), Some(18));
+        assert_eq!(major("pg_dump: not found"), None);
+    }
+
+    #[test]
+    fn the_programs_of_the_server_s_version_come_first() {
+        let path = path(17);
+        assert!(std::env::split_paths(&path).next().unwrap().ends_with("postgresql/17/bin"));
+    }
+}

@@ -1,0 +1,83 @@
+//! What can be known before a backup is begun.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::answer::unsigned;
+use crate::context::Context;
+use crate::database::Database;
+use crate::error::Error;
+use crate::locks::Budget;
+use crate::{facts, host};
+
+const FINDINGS: &str = include_str!("sql/findings.sql");
+/// The operating system's or ICU's collations have changed under the database: indexes on texts may
+/// be out of order. Known since 15.
+const COLLATION: &str = "SELECT pg_catalog.pg_database_collation_actual_version(oid) FROM pg_catalog.pg_database \
+    WHERE datname = pg_catalog.current_database()";
+const COLLATION_SINCE: i32 = 150_000;
+/// A compressed dump is smaller than the database: indexes are left out and text compresses well.
+/// What must be free at least, as a part of the database's size.
+const SPACE_DIVISOR: u64 = 4;
+
+/// Fails where a backup can't be made, and warns of what it would lack.
+pub(crate) fn run(ctx: &Context) -> Result<Database, Error> {
+    let database = ctx.cluster()?.database(&ctx.target.name)?;
+    if ctx.target.container.is_none() {
+        host::check(database.major())?;
+    }
+    space(ctx.store.root(), &database)?;
+    warn(ctx, &database)?;
+    Ok(database)
+}
+
+fn space(root: &Path, database: &Database) -> Result<(), Error> {
+    let there = root.ancestors().find(|d| d.is_dir()).unwrap_or(root);
+    let free = free_bytes(there)?;
+    let needed = unsigned(database.size_bytes) / SPACE_DIVISOR;
+    if free < needed {
+        return Err(Error::NoSpace { directory: root.display().to_string(), free, needed });
+    }
+    Ok(())
+}
+
+/// Bytes that we may still write there.
+pub(crate) fn free_bytes(directory: &Path) -> Result<u64, Error> {
+    let stat = rustix::fs::statvfs(directory)
+        .map_err(|e| Error::Core(tg_core::Error::file(directory, &e.into())))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+fn warn(ctx: &Context, database: &Database) -> Result<(), Error> {
+    let emit = &ctx.session.emit;
+    let mut client = ctx.target.connect(crate::TOOL, None)?;
+    for row in client.query(FINDINGS, &[])? {
+        let (code, object, msg): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        emit.warning(&code, &msg, json!({"object": object}))?;
+    }
+    if database.server_version_num >= COLLATION_SINCE {
+        let now: Option<String> = client.query_one(COLLATION, &[])?.get(0);
+        if let (Some(now), Some(was)) = (now, &database.collation_version)
+            && now != *was
+        {
+            let msg = format!(
+                "the collations are of version {now} now and were of {was}: indexes on texts may be out of order"
+            );
+            emit.warning("collation-changed", &msg, json!({"now": now, "was": was}))?;
+        }
+    }
+    let tables = facts::tables(&mut client)?.len();
+    if let Some(wanted) = Budget::of(&mut client)?.wanted(tables) {
+        let msg = format!(
+            "{tables} tables want as many locks, and the server has few: others may be refused theirs; set max_locks_per_transaction to {wanted}"
+        );
+        emit.warning("locks", &msg, json!({"tables": tables, "max_locks_per_transaction": wanted}))?;
+    }
+    let holders = ctx.cluster()?.holders(&ctx.target.name)?;
+    if let Some(first) = holders.first() {
+        let msg = format!("{} has locked tables of {}; waiting for it", first.describe(), database.name);
+        emit.warning("blockers", &msg, json!({"sessions": holders}))?;
+    }
+    Ok(())
+}
