@@ -48,6 +48,11 @@ debian_mirror() {
     awk '$2 == "Debian" && $3 == "main" { print $1; exit }' | grep .
 }
 
+# What this machine's apt does about lists that have expired: a mirror that stands still has such for sid, whose lists last a week.
+expiry_setting() {
+  apt-config dump --format '%v' Acquire::Check-Valid-Until 2>/dev/null | grep . || echo true
+}
+
 # apt on a private set of lists for one Debian release, so that the machine's own sources stay as they are.
 # Usage: trixie_apt DIR ARGUMENTS…
 trixie_apt() {

@@ -1,8 +1,7 @@
 # shellcheck shell=bash
-# Summary: the lab's images, built from one Debian base image and Debian's packages, and rebuilt only when an input changed.
+# Summary: the lab's images, built from Debian base images and Debian's packages, and rebuilt only when an input changed.
 # Usage: sourced by scripts/lab/up after lib/common.sh and lib/apt.sh
 
-BASE_SOURCE=debian:trixie-slim
 CADDY_VERSION=2.11.7
 CADDY_SHA256=fc82429ec3ee96a1314c2604299113421969bc1f736908d4d2ba67f45d2d96a6
 
@@ -38,30 +37,59 @@ ensure_image() {
   build_image --label "$LABEL" --label "tg.lab.hash=$hash" -t "$image" "$@" "$dir" || fail "$image could not be built"
 }
 
+# Usage: bootstrap_base SUITE IMAGE
 bootstrap_base() {
-  local mirror work
-  may_install "debootstrap (to make $BASE_SOURCE)" || return 1
+  local suite="$1" image="$2" mirror work
+  may_install "debootstrap (to make $image)" || return 1
   command -v debootstrap >/dev/null || apt_install debootstrap || return 1
   [[ -f "$DEBIAN_KEYRING" ]] || apt_install debian-archive-keyring || return 1
   mirror="$(debian_mirror)" || return 1
   work="$(mktemp -d)"
-  say "making $BASE_SOURCE with debootstrap"
-  debootstrap --variant=minbase --include=ca-certificates --keyring="$DEBIAN_KEYRING" trixie "$work/root" "$mirror" >"$work/log" 2>&1 || {
+  say "making $image with debootstrap"
+  debootstrap --variant=minbase --include=ca-certificates --keyring="$DEBIAN_KEYRING" "$suite" "$work/root" "$mirror" >"$work/log" 2>&1 || {
     tail -n 10 "$work/log" >&2
     rm -rf "$work"
     return 1
   }
   tar -C "$work/root" --exclude='./var/cache/apt/archives/*.deb' -c . |
-    docker import --change "LABEL $LABEL" - "$BASE_SOURCE" >/dev/null || return 1
+    docker import --change "LABEL $LABEL" - "$image" >/dev/null || return 1
   rm -rf "$work"
 }
 
+# Usage: ensure_base_source SUITE
 ensure_base_source() {
-  image_exists "$BASE_SOURCE" && return
+  local image="debian:$1-slim"
+  image_exists "$image" && return
   # Where a registry can't be reached, connections may hang instead of failing.
-  timeout 45 docker pull -q "$BASE_SOURCE" >/dev/null 2>&1 && return
-  bootstrap_base || fail "$BASE_SOURCE can neither be pulled nor made" \
+  timeout 45 docker pull -q "$image" >/dev/null 2>&1 && return
+  bootstrap_base "$1" "$image" || fail "$image can neither be pulled nor made" \
     "pull it by hand, or run this as root on a Debian-like system" 10
+}
+
+# Usage: ensure_base SUITE
+ensure_base() {
+  local mirror
+  ensure_base_source "$1"
+  mirror="$(debian_mirror || true)"
+  ensure_image "tg-lab/base:$1" "$LAB_SRC/images/base" "debian:$1-slim" \
+    --build-arg "SUITE=$1" --build-arg "MIRROR=$mirror" --build-arg "CHECK_VALID_UNTIL=$(expiry_setting)"
+}
+
+# The Debian release that has this major version.
+postgres_suite() {
+  case "$1" in
+  15) echo bookworm ;;
+  17) echo trixie ;;
+  18) echo sid ;;
+  *) return 1 ;;
+  esac
+}
+
+# Usage: ensure_postgres_image MAJOR. Its base image must be there.
+ensure_postgres_image() {
+  local base
+  base="tg-lab/base:$(postgres_suite "$1")"
+  ensure_image "tg-lab/postgres:$1" "$LAB_SRC/images/postgres" "$base" --build-arg "BASE=$base" --build-arg "MAJOR=$1"
 }
 
 small_images() {
@@ -71,12 +99,10 @@ small_images() {
 }
 
 ensure_images() {
-  local mirror postgres
-  ensure_base_source
-  mirror="$(debian_mirror || true)"
-  ensure_image tg-lab/base:trixie "$LAB_SRC/images/base" "$BASE_SOURCE" --build-arg "MIRROR=$mirror"
+  local postgres
+  ensure_base trixie
   # The database's image takes as long as all the others together.
-  ensure_image tg-lab/postgres:17 "$LAB_SRC/images/postgres" tg-lab/base:trixie &
+  ensure_postgres_image 17 &
   postgres=$!
   small_images
   wait "$postgres" || exit 1

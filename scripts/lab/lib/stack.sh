@@ -7,11 +7,12 @@ SEED_SOURCES=("$LAB_SRC/seed.sql" "$LAB_SRC/app/dist/migrations/0001_base.js")
 random_hex() { od -An -N "$1" -tx1 /dev/urandom | tr -d ' \n'; }
 
 # Secrets stay for as long as the lab directory does: the database keeps the password it was made with.
+# Usage: write_secrets NAME…
 write_secrets() {
   local name
   mkdir -p "$STACK_DIR/secrets"
   chmod 0700 "$STACK_DIR/secrets"
-  for name in db_password api_token; do
+  for name in "$@"; do
     [[ -s "$STACK_DIR/secrets/$name" ]] || (umask 077 && random_hex 20 >"$STACK_DIR/secrets/$name")
   done
 }
@@ -19,7 +20,7 @@ write_secrets() {
 # The project as a user would have it, at START_VERSION.
 write_stack() {
   mkdir -p "$STACK_DIR"
-  write_secrets
+  write_secrets db_password api_token
   cp "$LAB_SRC/stack/compose.yaml" "$STACK_DIR/"
   # The directory itself stays: the balancer has it mounted.
   mkdir -p "$STACK_DIR/haproxy"
@@ -57,10 +58,15 @@ foreign_directory() {
     --format '{{.Label "com.docker.compose.project.working_dir"}}' | grep -vxF "$STACK_DIR" | head -n 1
 }
 
-take_down() {
-  lab_containers | xargs -r docker rm -fv >/dev/null
+remove_project() {
+  docker ps -aq --filter "label=com.docker.compose.project=$PROJECT" | xargs -r docker rm -fv >/dev/null
   docker volume ls -q --filter "label=com.docker.compose.project=$PROJECT" | xargs -r docker volume rm >/dev/null
   docker network ls -q --filter "label=com.docker.compose.project=$PROJECT" | xargs -r docker network rm >/dev/null
+}
+
+take_down() {
+  lab_containers | xargs -r docker rm -fv >/dev/null
+  remove_project
 }
 
 # Names and ports are the same for every checkout, so only one lab can be up.
