@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use tg_core::cli::{Shared, duration};
 use tg_core::database::DatabaseFlags;
 
+use crate::prune::policy::Policy;
 use crate::tally::Depth;
 
 /// Where backups live unless somebody says otherwise, beside the compose file.
@@ -52,8 +53,23 @@ impl Cli {
 pub(crate) enum Action {
     /// Make a backup (the default)
     Create(CreateOptions),
+    /// Prove a backup: restore it into a throwaway server and compare every table
+    ///
+    /// The server is of the very image that made the backup, without a network, with a volume of its
+    /// own, and gone afterwards. Exit 0: verified. Exit 1: not restorable, and why. Any other: it
+    /// could not be tried, which says nothing about the backup.
+    Verify(VerifyOptions),
     /// Show backups and rollback points, newest first
     List(ListOptions),
+    /// Is there a backup to rely on? Exit 0: yes. Exit 1: no, and why
+    ///
+    /// For gates, such as `tg-backup check --max-age 24h --verified && …`, and for monitors.
+    Check(CheckOptions),
+    /// Remove backups that no rule keeps, in restic's words
+    ///
+    /// Only verified backups count. The newest verified one, those that an unfinished upgrade needs, and
+    /// those that are newer than any verified one always stay. With --dry-run it shows the verdict on each.
+    Prune(PruneOptions),
     /// Rollback points: copies inside the server, back in milliseconds, but no backups
     Point {
         #[command(subcommand)]
@@ -85,11 +101,94 @@ pub(crate) struct CreateOptions {
     /// Workers of the dump [default: as many as the sizes of the tables keep busy]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub jobs: Option<u8>,
+
+    /// Prove it as well, as `verify` does; the throwaway server starts while the dump goes on
+    #[arg(long)]
+    pub verify: bool,
+
+    /// Memory of that server, such as 2g [default: half of what the host has left, 2 GiB at most]
+    #[arg(long, value_name = "SIZE", value_parser = bytes, requires = "verify")]
+    pub memory: Option<u64>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct WhichBackup {
+    /// A backup, as `list` shows it [default: the newest of this database]
+    pub id: Option<String>,
+
+    /// The one that this run made
+    #[arg(long, value_name = "RUN", conflicts_with = "id")]
+    pub run: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CheckOptions {
+    /// No older than this, such as 24h
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub max_age: Option<Duration>,
+
+    /// One that was proven, by `verify`
+    #[arg(long)]
+    pub verified: bool,
+
+    /// Read its files again and compare them with their hashes
+    #[arg(long)]
+    pub intact: bool,
+
+    /// Write the answer and its figures to this file for node_exporter's textfile collector too
+    #[arg(long, value_name = "FILE")]
+    pub prometheus: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct PruneOptions {
+    #[command(flatten)]
+    pub policy: Policy,
+
+    /// Of every database in the directory, each for itself, instead of this project's alone
+    #[arg(long)]
+    pub all_databases: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct VerifyOptions {
+    #[command(flatten)]
+    pub which: WhichBackup,
+
+    /// Image of the throwaway server [default: the one that made the backup]
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+
+    /// Memory of the throwaway server, such as 2g [default: half of what the host has left, 2 GiB at most]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub memory: Option<u64>,
+}
+
+/// Reads a size as Docker does: a number of bytes, or one with k, m or g.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (number, unit) = match text.to_ascii_lowercase().strip_suffix(['k', 'm', 'g']) {
+        Some(number) => (number.to_owned(), text.chars().last().map_or('b', |c| c.to_ascii_lowercase())),
+        None => (text.to_owned(), 'b'),
+    };
+    let factor = match unit {
+        'k' => 1 << 10,
+        'm' => 1 << 20,
+        'g' => 1 << 30,
+        _ => 1,
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|n| n.checked_mul(factor));
+    bytes.filter(|b| *b > 0).ok_or_else(|| "write it as 512m or 2g".into())
 }
 
 impl Default for CreateOptions {
     fn default() -> Self {
-        CreateOptions { lock_wait: LOCK_WAIT, tables_hash: Depth::default(), jobs: None }
+        CreateOptions {
+            lock_wait: LOCK_WAIT,
+            tables_hash: Depth::default(),
+            jobs: None,
+            verify: false,
+            memory: None,
+        }
     }
 }
 
@@ -149,6 +248,16 @@ mod tests {
     #[test]
     fn the_default_lock_wait_is_what_the_help_says() {
         assert_eq!(duration(DEFAULT_LOCK_WAIT).unwrap(), LOCK_WAIT);
+    }
+
+    #[test]
+    fn sizes_are_written_as_for_docker() {
+        assert_eq!(bytes("512m"), Ok(512 << 20));
+        assert_eq!(bytes("2G"), Ok(2 << 30));
+        assert_eq!(bytes("1000"), Ok(1000));
+        for wrong in ["", "g", "0", "-1", "2 GB", "99999999999999g"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -17,6 +17,12 @@ pub(crate) fn digits(at: SystemTime) -> String {
     rfc3339(at).replace(['-', ':', 'T', 'Z'], "")
 }
 
+/// Seconds since 1970 of a time that [`rfc3339`] wrote.
+pub(crate) fn seconds(time: &str) -> Option<u64> {
+    let at = humantime::parse_rfc3339(time).ok()?;
+    Some(at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs())
+}
+
 /// Seconds since a time that [`rfc3339`] wrote.
 pub(crate) fn age_s(created: &str) -> Option<u64> {
     let then = humantime::parse_rfc3339(created).ok()?;

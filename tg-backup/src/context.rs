@@ -29,7 +29,24 @@ impl<'a> Context<'a> {
         let project = Project::load(session)?;
         let engine = Engine::connect()?;
         let target = Target::find(session, &project, &engine, &cli.database)?;
-        let (state, store) = (project.state()?, store(&project, cli)?);
+        Self::tell(session, cli, &project, (engine, target), (command, about))
+    }
+
+    /// The same for work beside the database, which need not be there.
+    pub(crate) fn aside(session: &'a Session, cli: &Cli, command: &str, about: &str) -> Result<Self, Error> {
+        let project = Project::load(session)?;
+        let target = Target::written(session, &project, &cli.database)?;
+        Self::tell(session, cli, &project, (Engine::connect()?, target), (command, about))
+    }
+
+    fn tell(
+        session: &'a Session,
+        cli: &Cli,
+        project: &Project,
+        (engine, target): (Engine, Target),
+        (command, about): (&str, &str),
+    ) -> Result<Self, Error> {
+        let (state, store) = (project.state()?, store(project, cli)?);
         let plan = json!({
             "version": crate::VERSION, "command": command, "project": project.name, "database": target.place(),
             "backup_dir": store.root(), "state_dir": state.root(), "dry_run": cli.dry_run,

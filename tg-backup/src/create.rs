@@ -4,15 +4,18 @@ use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use serde_json::{Value, json};
+use tg_core::lock::Lock;
 use tg_core::{Answer, Session};
 
 use crate::answer::{changed, size, unchanged, unsigned};
 use crate::cli::{Cli, CreateOptions};
 use crate::context::{Context, make_store};
+use crate::database::Database;
 use crate::error::Error;
 use crate::manifest::{MANIFEST, Manifest};
 use crate::store::{Entry, Partial};
-use crate::{dump, names, preflight, publish};
+use crate::verify::{self, Server};
+use crate::{dump, names, preflight, publish, tally};
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Result<Answer, Error> {
     let begun = Instant::now();
@@ -20,19 +23,41 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
     if ctx.dry_run {
         return plan(&ctx);
     }
-    let _lock = ctx.begin()?;
-    if let Some(answer) = already(&ctx)? {
-        return Ok(answer);
+    let lock = ctx.begin()?;
+    if let Some((entry, manifest)) = already(&ctx)? {
+        return again(&ctx, lock, (&entry, &manifest), options);
     }
     make_store(&ctx.store)?;
     sweep(&ctx)?;
     let database = preflight::run(&ctx)?;
-    let (id, partial) = start(&ctx)?;
-    let dumped = dump::run(&ctx, &partial.path, &database, options)?;
-    let facts = publish::Facts { id: &id, database, dumped, begun };
+    let at = SystemTime::now();
+    let (id, partial) = start(&ctx, at)?;
+    let (dumped, server) = std::thread::scope(|scope| {
+        let server = options.verify.then(|| scope.spawn(|| server(&ctx, &database, options)));
+        let dumped = dump::run(&ctx, &partial.path, &database, options);
+        (dumped, server.map(tally::joined))
+    });
+    let facts = publish::Facts { id: &id, database, dumped: dumped?, at, begun };
     let (manifest, path) = publish::run(&ctx, partial, facts)?;
-    let msg = sentence(&manifest, begun);
-    changed(&ctx, "backup", msg, summary(&manifest, &path, true, begun))
+    let made = changed(&ctx, "backup", sentence(&manifest, begun), summary(&manifest, &path, true, begun))?;
+    let Some(server) = server else { return Ok(made) };
+    // The project is free again: a proof changes nothing of it.
+    drop(lock);
+    let entry = Entry { id, path, manifest: Ok(Box::new(manifest.clone())) };
+    proven(&ctx, made, server, (&entry, &manifest))
+}
+
+/// A server for the proof, of the image that makes the backup.
+fn server<'a>(ctx: &'a Context, database: &Database, options: &CreateOptions) -> Result<Server<'a>, Error> {
+    let container = ctx.target.container.as_ref().ok_or(Error::NoImage)?;
+    Server::start(ctx, database, &container.image_id, options.memory)
+}
+
+/// The proof decides; the backup is there in either case.
+fn both(made: Answer, proof: Answer) -> Answer {
+    let mut data = made.data;
+    data["verification"] = proof.data;
+    Answer { exit: proof.exit, msg: format!("{}; {}", made.msg, proof.msg), data }
 }
 
 fn plan(ctx: &Context) -> Result<Answer, Error> {
@@ -45,17 +70,49 @@ fn plan(ctx: &Context) -> Result<Answer, Error> {
 }
 
 /// A step that is run again finds its backup, if that is still what it was.
-fn already(ctx: &Context) -> Result<Option<Answer>, Error> {
-    let begun = Instant::now();
+fn already(ctx: &Context) -> Result<Option<(Entry, Box<Manifest>)>, Error> {
     let found = ctx.session.joined.then(|| ctx.store.of_run(&ctx.session.run, &ctx.target.name)).flatten();
-    let Some(Entry { id, path, manifest: Ok(manifest) }) = found else { return Ok(None) };
-    if let Some((file, problem)) = manifest.damage(&path) {
-        let msg = format!("backup {id} of this run is damaged: {file}: {problem}; making another one");
-        ctx.session.emit.warning("damaged", &msg, json!({"id": id, "file": file}))?;
+    let Some(entry) = found else { return Ok(None) };
+    let Ok(manifest) = entry.manifest.clone() else { return Ok(None) };
+    if let Some((file, problem)) = manifest.damage(&entry.path) {
+        let msg =
+            format!("backup {} of this run is damaged: {file}: {problem}; making another one", entry.id);
+        ctx.session.emit.warning("damaged", &msg, json!({"id": entry.id, "file": file}))?;
         return Ok(None);
     }
-    let msg = format!("backup {id} of this run is there already and intact");
-    unchanged(ctx, "backup", msg, summary(&manifest, &path, false, begun)).map(Some)
+    Ok(Some((entry, manifest)))
+}
+
+/// The backup is there; its proof may be missing.
+fn again(
+    ctx: &Context,
+    lock: Lock,
+    (entry, manifest): (&Entry, &Manifest),
+    options: &CreateOptions,
+) -> Result<Answer, Error> {
+    let msg = format!("backup {} of this run is there already and intact", entry.id);
+    let made = unchanged(ctx, "backup", msg, summary(manifest, &entry.path, false, Instant::now()))?;
+    if !options.verify || entry.verification().is_some_and(|proof| proof.is_good()) {
+        return Ok(made);
+    }
+    drop(lock);
+    proven(ctx, made, server(ctx, &manifest.database, options), (entry, manifest))
+}
+
+/// Proves what was made; the backup is there whatever comes of that.
+fn proven(
+    ctx: &Context,
+    made: Answer,
+    server: Result<Server, Error>,
+    backup: (&Entry, &Manifest),
+) -> Result<Answer, Error> {
+    match verify::made(ctx, server, backup, Instant::now()) {
+        Ok(proof) => Ok(both(made, proof)),
+        Err(Error::Unverified { id, cause, .. }) => {
+            Err(Error::Unverified { id, cause, made: Some(made.data) })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Clears away what killed runs left half-made.
@@ -67,8 +124,8 @@ fn sweep(ctx: &Context) -> Result<(), Error> {
 }
 
 /// A directory under a name that no backup has.
-fn start(ctx: &Context) -> Result<(String, Partial), Error> {
-    let id = names::backup_id(SystemTime::now(), &ctx.target.name, &ctx.session.run);
+fn start(ctx: &Context, at: SystemTime) -> Result<(String, Partial), Error> {
+    let id = names::backup_id(at, &ctx.target.name, &ctx.session.run);
     let taken = |id: &str| ctx.store.root().join(id).exists();
     let mut unique = id.clone();
     for n in 2.. {

@@ -15,7 +15,7 @@ use crate::facts::{self, Facts, LargeObjects, Table};
 use crate::globals;
 use crate::locks::Budget;
 use crate::snapshot::Snapshot;
-use crate::tally::Tally;
+use crate::tally::{Tally, joined};
 use crate::watcher::Watcher;
 
 /// Where the dump is in a backup.
@@ -168,10 +168,6 @@ fn side_by_side(
         (Ok(()), Ok(objects), Ok(())) => (objects, ()),
     };
     Ok((tables, objects))
-}
-
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Says who it is when a table could not be had.

@@ -28,6 +28,18 @@ pub(crate) enum Error {
     Incomplete(String),
     #[error("backup {id} is damaged: {file}: {problem}")]
     Damaged { id: String, file: String, problem: String },
+    #[error("what pg_restore makes of it is not what was dumped{}: {problem}", object.as_ref().map_or(String::new(), |o| format!(" ({o})")))]
+    NotRestorable { object: Option<String>, problem: String },
+    #[error("backup {id} could not be verified: {cause}")]
+    Unverified { id: String, cause: Box<Error>, made: Option<Value> },
+    #[error("{step} failed in the throwaway server (exit {code}): {problem}")]
+    Throwaway { step: String, code: i64, problem: String },
+    #[error("the throwaway server ran out of its memory")]
+    OutOfMemory,
+    #[error("the backup was made by the clients of a host, so no image is known to bring it back")]
+    NoImage,
+    #[error("the image that made the backup is not on this host: {reference} ({id})")]
+    ImageGone { id: String, reference: String },
     #[error("no backup and no rollback point {0}")]
     NotFound(String),
     #[error("database {database} is in use by {}", describe(sessions))]
@@ -55,6 +67,16 @@ impl From<postgres::Error> for Error {
 }
 
 impl Error {
+    /// Whether it says that a backup can't come back: what, if that is known, and why.
+    pub(crate) fn condemns(&self) -> Option<(Option<String>, String)> {
+        match self {
+            Error::Damaged { file, problem, .. } => Some((Some(file.clone()), format!("{file}: {problem}"))),
+            Error::NotRestorable { object, problem } => Some((object.clone(), problem.clone())),
+            Error::Differs(difference) => Some((None, difference.clone())),
+            _ => None,
+        }
+    }
+
     /// Whether a statement was cancelled: 57014 is `query_canceled`.
     pub(crate) fn was_cancelled(&self) -> bool {
         self.to_string().contains("[57014]")
@@ -71,12 +93,20 @@ impl Fault for Error {
             | Error::Unread { .. }
             | Error::Incomplete(_)
             | Error::Damaged { .. }
+            | Error::NotRestorable { .. }
+            | Error::Throwaway { .. }
+            | Error::OutOfMemory
             | Error::NotFound(_)
             | Error::InUse { .. }
             | Error::Held { .. }
             | Error::Differs(_)
             | Error::NothingKept(_) => Exit::Unchanged,
-            Error::OldClient { .. } | Error::TooOld(_) | Error::NoDatabase(_) => Exit::Environment,
+            Error::Unverified { cause, .. } => cause.exit(),
+            Error::NoImage
+            | Error::ImageGone { .. }
+            | Error::OldClient { .. }
+            | Error::TooOld(_)
+            | Error::NoDatabase(_) => Exit::Environment,
             Error::DataLoss { .. } | Error::TooLongAgo(_) => Exit::Refused,
             Error::Undone(_) => Exit::Undone,
             Error::Stuck { .. } => Exit::Stuck,
@@ -95,6 +125,12 @@ impl Fault for Error {
             Error::Unread { .. } => "table-unread",
             Error::Incomplete(_) => "incomplete",
             Error::Damaged { .. } => "damaged",
+            Error::NotRestorable { .. } => "not-restorable",
+            Error::Unverified { .. } => "could-not-verify",
+            Error::Throwaway { .. } => "throwaway-server",
+            Error::OutOfMemory => "out-of-memory",
+            Error::NoImage => "no-image",
+            Error::ImageGone { .. } => "image-gone",
             Error::NotFound(_) => "not-found",
             Error::InUse { .. } => "in-use",
             Error::Held { .. } => "tables-locked",
@@ -115,13 +151,23 @@ impl Fault for Error {
             }
             Error::TooOld(_) => "upgrade PostgreSQL first; older ones get no fixes any more".into(),
             Error::NoDatabase(_) => "check the database's name in the URL or in the compose file".into(),
-            Error::Client { problem, .. } => return server_hint(problem),
+            Error::Client { problem, .. } | Error::Unread { problem, .. } | Error::Throwaway { problem, .. } => {
+                return server_hint(problem);
+            }
             Error::OldClient { server, .. } => format!("install postgresql-client-{server}"),
             Error::Moving(_) => "run the same command again when no migration is running".into(),
-            Error::Unread { problem, .. } => return server_hint(problem),
             Error::Incomplete(_) => "run the same command again; if it stays so, see what -v shows".into(),
             Error::Damaged { .. } => {
                 "restore another one; tg-backup list --check shows which are intact".into()
+            }
+            Error::NotRestorable { .. } => {
+                "correct it in the database and make another backup; a function that is not found wants ALTER FUNCTION … SET search_path".into()
+            }
+            Error::Unverified { cause, .. } => return cause.hint(),
+            Error::OutOfMemory => "give it more with --memory".into(),
+            Error::NoImage => "name one with --image, such as postgres:17".into(),
+            Error::ImageGone { reference, .. } => {
+                format!("docker pull {reference}, or name an image that can bring it back with --image")
             }
             Error::NotFound(_) => "see tg-backup list".into(),
             Error::InUse { .. } => {
@@ -143,17 +189,32 @@ impl Fault for Error {
         })
     }
 
+    fn summary(&self) -> Option<Value> {
+        match self {
+            Error::Unverified { made, .. } => made.clone(),
+            _ => None,
+        }
+    }
+
     fn details(&self) -> Option<Value> {
         match self {
             Error::Core(core) => core.details(),
             Error::NoSpace { free, needed, .. } => Some(json!({"free_bytes": free, "needed_bytes": needed})),
             Error::Damaged { id, file, problem } => Some(json!({"id": id, "file": file, "problem": problem})),
+            Error::NotRestorable { object, problem } => Some(json!({"object": object, "problem": problem})),
+            Error::Unverified { cause, .. } => {
+                Some(json!({"cause": cause.code(), "details": cause.details()}))
+            }
             Error::InUse { sessions, .. } | Error::Held { sessions, .. } => {
                 Some(json!({"sessions": sessions}))
             }
             Error::DataLoss { rows, tables } => Some(json!({"rows": rows, "tables": tables})),
             Error::Stuck { sql, .. } => Some(json!({"run": sql})),
             Error::TooOld(_)
+            | Error::Throwaway { .. }
+            | Error::OutOfMemory
+            | Error::NoImage
+            | Error::ImageGone { .. }
             | Error::NoDatabase(_)
             | Error::Client { .. }
             | Error::OldClient { .. }

@@ -5,6 +5,7 @@
 mod answer;
 mod backends;
 mod baseline;
+mod check;
 mod cli;
 mod clients;
 mod clock;
@@ -29,6 +30,8 @@ mod mark;
 mod names;
 mod point;
 mod preflight;
+mod prometheus;
+mod prune;
 mod publish;
 mod restore;
 mod setting;
@@ -39,6 +42,7 @@ mod store;
 mod swap;
 mod tally;
 mod undo;
+mod verify;
 mod watcher;
 
 use std::process::ExitCode;
@@ -60,6 +64,9 @@ pub fn run() -> ExitCode {
     };
     session::conduct(TOOL, VERSION, &cli.shared, |session| match &cli.action() {
         Action::Create(options) => create::run(session, &cli, options),
+        Action::Verify(options) => verify::run(session, &cli, options),
+        Action::Check(options) => check::run(session, &cli, options),
+        Action::Prune(options) => prune::run(session, &cli, options),
         Action::List(options) => list::run(session, &cli, options),
         Action::Point { action: PointAction::Create } => point::create(session, &cli),
         Action::Point { action: PointAction::Drop { id } } => point::drop(session, &cli, id.as_deref()),

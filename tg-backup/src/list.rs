@@ -15,6 +15,7 @@ use crate::manifest::MANIFEST;
 use crate::mark::Marked;
 use crate::names::Kind;
 use crate::store::Entry;
+use crate::verify::record::Verification;
 use crate::{clock, point};
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &ListOptions) -> Result<Answer, Error> {
@@ -66,11 +67,14 @@ fn backup(entry: &Entry, check: bool) -> Value {
         }
     };
     let damage = check.then(|| manifest.damage(&entry.path)).flatten();
+    let proof = entry.verification();
     let mut row = json!({
         "kind": "backup", "id": entry.id, "created": manifest.created, "age_s": clock::age_s(&manifest.created),
         "bytes": manifest.bytes(), "rows": manifest.rows(), "run": manifest.run,
         "database": manifest.database.name, "server_version": manifest.database.server_version,
         "path": entry.path, "is_backup": true, "checked": check, "intact": damage.is_none(),
+        "verified": proof.as_ref().is_some_and(Verification::is_good),
+        "verification": proof.as_ref().map(|p| json!({"outcome": p.outcome, "at": p.at, "depth": p.depth, "restore_ms": p.restore_ms, "problem": p.problem})),
     });
     if let (Some((file, problem)), Some(map)) = (damage, row.as_object_mut()) {
         map.insert("file".into(), json!(file));
@@ -116,6 +120,12 @@ fn sentence(row: &Value) -> String {
     }
     if let Some(rows) = row["rows"].as_i64() {
         parts.push(format!("{rows} rows"));
+    }
+    match row["verification"]["outcome"].as_str() {
+        Some("verified") => parts.push("verified".into()),
+        Some(_) => parts
+            .push(format!("NOT RESTORABLE: {}", row["verification"]["problem"].as_str().unwrap_or_default())),
+        None => {}
     }
     if row["intact"] == false {
         parts.push(format!("DAMAGED: {}: {}", text("file"), text("problem")));

@@ -55,6 +55,9 @@ pub(crate) struct Manifest {
     pub jobs: usize,
     pub files: Vec<FileEntry>,
     pub duration_ms: u64,
+    /// Its own hash.
+    #[serde(skip)]
+    pub hash: String,
 }
 
 impl Manifest {
@@ -87,35 +90,50 @@ impl Manifest {
         self.files.iter().map(|f| f.bytes).sum()
     }
 
-    /// Writes the manifest with a hash over its own content.
-    pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
-        let mut document = serde_json::to_value(self).unwrap_or_default();
-        let hash = hash_of(&document);
-        if let Some(map) = document.as_object_mut() {
-            map.insert(SELF.into(), Value::String(hash));
-        }
-        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
-        Ok(atomic_file::write(&directory.join(MANIFEST), format!("{text}\n").as_bytes())?)
+    /// Writes the manifest with a hash over its own content, and knows that hash from then on.
+    pub(crate) fn write(&mut self, directory: &Path) -> Result<(), Error> {
+        let (hash, text) = sealed(serde_json::to_value(&*self).unwrap_or_default());
+        atomic_file::write(&directory.join(MANIFEST), text.as_bytes())?;
+        self.hash = hash;
+        Ok(())
     }
 
     /// Reads a manifest, or says why it can't be trusted.
     pub(crate) fn read(directory: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(directory.join(MANIFEST)).map_err(|e| e.to_string())?;
-        let mut document: Value = serde_json::from_str(&text).map_err(|e| format!("it is no JSON: {e}"))?;
-        let written = document.as_object_mut().and_then(|map| map.shift_remove(SELF));
-        if written.as_ref().and_then(Value::as_str) != Some(&hash_of(&document)) {
-            return Err("it does not match its own hash".into());
-        }
+        let (document, hash) = unsealed(&text)?;
         if document["v"] != VERSION {
             return Err(format!("form {} is not known to this version of {}", document["v"], crate::TOOL));
         }
-        serde_json::from_value(document).map_err(|e| e.to_string())
+        let manifest: Manifest = serde_json::from_value(document).map_err(|e| e.to_string())?;
+        Ok(Manifest { hash, ..manifest })
     }
 
     /// The first file that is not as it was written, and why.
     pub(crate) fn damage(&self, directory: &Path) -> Option<(String, String)> {
         self.files.iter().find_map(|file| Some((file.path.clone(), file.damage(directory)?)))
     }
+}
+
+/// A document with its own hash in it: the hash, and the text.
+pub(crate) fn sealed(mut document: Value) -> (String, String) {
+    let hash = hash_of(&document);
+    if let Some(map) = document.as_object_mut() {
+        map.insert(SELF.into(), Value::String(hash.clone()));
+    }
+    let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    (hash, format!("{text}\n"))
+}
+
+/// A document without its hash, and the hash, if they belong together.
+pub(crate) fn unsealed(text: &str) -> Result<(Value, String), String> {
+    let mut document: Value = serde_json::from_str(text).map_err(|e| format!("it is no JSON: {e}"))?;
+    let written = document.as_object_mut().and_then(|map| map.shift_remove(SELF));
+    let hash = hash_of(&document);
+    if written.as_ref().and_then(Value::as_str) != Some(&hash) {
+        return Err("it does not match its own hash".into());
+    }
+    Ok((document, hash))
 }
 
 /// SHA-256 of the document without its hash, as compact JSON in the order of its fields: what
@@ -140,7 +158,7 @@ pub(crate) mod tests {
             fs::write(directory.join("data").join(name), content).unwrap();
         }
         let files = digest::seal(&directory).unwrap();
-        let manifest = Manifest {
+        let mut manifest = Manifest {
             v: VERSION,
             id: "20261123T074500Z-x-abcdef".into(),
             run: "r".into(),
@@ -164,6 +182,7 @@ pub(crate) mod tests {
             jobs: 1,
             files,
             duration_ms: 1,
+            hash: String::new(),
         };
         manifest.write(&directory).unwrap();
         (manifest, directory)

@@ -28,18 +28,20 @@ pub(crate) struct Facts<'a> {
     pub id: &'a str,
     pub database: Database,
     pub dumped: Dumped,
+    /// When its snapshot was taken, within moments.
+    pub at: SystemTime,
     pub begun: Instant,
 }
 
 pub(crate) fn run(ctx: &Context, partial: Partial, facts: Facts) -> Result<(Manifest, PathBuf), Error> {
     let intent = json!({"id": facts.id});
     ctx.change("publish", &format!("hash and publish {}", facts.id), intent, || {
-        let created = crate::clock::rfc3339(SystemTime::now());
+        let created = crate::clock::rfc3339(facts.at);
         let text = recovery(&facts, &created);
         atomic_file::write(&partial.path.join(RECOVERY), text.as_bytes())?;
         let mut files = digest::seal(&partial.path)?;
         files.push(sums(&partial.path, &files)?);
-        let manifest = manifest(ctx, facts, created, files)?;
+        let mut manifest = manifest(ctx, facts, created, files)?;
         manifest.write(&partial.path)?;
         let path = partial.publish()?;
         let data = json!({"id": manifest.id, "bytes": manifest.bytes(), "files": manifest.files.len()});
@@ -87,6 +89,7 @@ fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>)
         jobs: facts.dumped.jobs,
         files,
         duration_ms: u64::try_from(facts.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        hash: String::new(),
     })
 }
 

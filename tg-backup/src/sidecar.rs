@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tg_core::container::{Container, RUN_LABEL};
 use tg_core::engine::Engine;
-use tg_core::job::Job;
+use tg_core::job::{Job, Limits};
 use tg_core::process::{self, Stream};
 
 use crate::clients::{Access, Call, passfile};
@@ -41,6 +41,7 @@ pub(crate) fn run(ctx: &Context, container: &Container, call: &Call) -> Result<(
         ],
         network: format!("container:{}", container.id),
         user: format!("{}:{}", own.0, own.1),
+        limits: Limits::default(),
         labels: labels(ctx).into_iter().chain([(RUN_LABEL.into(), ctx.session.run.clone())]).collect(),
     };
     ended(ctx, call, &job)

@@ -1,6 +1,6 @@
 //! What a restore brings back: a backup or a rollback point, named in one of three ways.
 
-use crate::cli::RestoreOptions;
+use crate::cli::{RestoreOptions, WhichBackup};
 use crate::cluster::Cluster;
 use crate::context::Context;
 use crate::error::Error;
@@ -32,12 +32,35 @@ impl Wanted {
         }
     }
 
+    /// One backup, the newest where none is named.
+    pub(crate) fn of_backup(which: &WhichBackup) -> Self {
+        match (&which.id, &which.run) {
+            (Some(id), _) => Wanted::Id(id.clone()),
+            (None, Some(run)) => Wanted::Run(run.clone()),
+            (None, None) => Wanted::Latest,
+        }
+    }
+
     /// Whether something of this name and run is it.
     pub(crate) fn matches(&self, id: &str, run: &str) -> bool {
         match self {
             Wanted::Id(wanted) => wanted == id,
             Wanted::Run(wanted) => wanted == run,
             Wanted::Latest => true,
+        }
+    }
+
+    /// The backup that it means.
+    fn backup(&self, ctx: &Context) -> Option<Entry> {
+        let database = &ctx.target.name;
+        match self {
+            // One that was named is taken whatever database it is of, and told when it is damaged.
+            Wanted::Id(id) => ctx.store.entry(id),
+            Wanted::Run(run) => ctx.store.of_run(run, database),
+            Wanted::Latest => {
+                let ours = |e: &Entry| e.manifest.as_ref().is_ok_and(|m| m.database.name == *database);
+                ctx.store.list().into_iter().find(ours)
+            }
         }
     }
 
@@ -65,6 +88,10 @@ impl Source {
         }
     }
 
+    fn of((entry, manifest): (Entry, Box<Manifest>)) -> Self {
+        Source::Backup(entry, manifest)
+    }
+
     fn created(&self) -> &str {
         match self {
             Source::Point(point) => &point.mark.created,
@@ -78,33 +105,30 @@ impl Source {
         let database = &ctx.target.name;
         let mut points = cluster.marked(database)?.into_iter().filter(|m| m.mark.tg == Kind::Point);
         let point = points.rfind(|p| wanted.matches(&p.name, &p.mark.run)).map(Source::Point);
-        let backup = match wanted {
-            // One that was named is taken whatever database it is of, and told when it is damaged.
-            Wanted::Id(id) => ctx.store.entry(id),
-            Wanted::Run(run) => ctx.store.of_run(run, database),
-            Wanted::Latest => {
-                let ours = |e: &Entry| e.manifest.as_ref().is_ok_and(|m| m.database.name == *database);
-                ctx.store.list().into_iter().find(ours)
-            }
-        };
+        let backup = wanted.backup(ctx);
         match (point, backup) {
             (Some(point), None) => Ok(point),
             (Some(point), Some(backup)) => {
-                let backup = trusted(backup)?;
+                let backup = Self::of(trusted(backup)?);
                 let newer = matches!(wanted, Wanted::Latest) && backup.created() > point.created();
                 Ok(if newer { backup } else { point })
             }
-            (None, Some(backup)) => trusted(backup),
+            (None, Some(backup)) => Ok(Self::of(trusted(backup)?)),
             (None, None) => Err(missing()),
         }
     }
 }
 
-fn trusted(entry: Entry) -> Result<Source, Error> {
+/// A backup with a manifest that can be believed.
+pub(crate) fn backup(ctx: &Context, wanted: &Wanted) -> Result<(Entry, Box<Manifest>), Error> {
+    trusted(wanted.backup(ctx).ok_or_else(|| Error::NotFound(wanted.describe()))?)
+}
+
+fn trusted(entry: Entry) -> Result<(Entry, Box<Manifest>), Error> {
     match &entry.manifest {
         Ok(manifest) => {
             let manifest = manifest.clone();
-            Ok(Source::Backup(entry, manifest))
+            Ok((entry, manifest))
         }
         Err(problem) => Err(Error::Damaged { id: entry.id, file: MANIFEST.into(), problem: problem.clone() }),
     }

@@ -7,8 +7,11 @@ use tg_core::{Error as CoreError, atomic_file};
 
 use crate::error::Error;
 use crate::manifest::{MANIFEST, Manifest};
+use crate::verify::record::Verification;
 
 const PARTIAL_PREFIX: &str = ".partial-";
+/// What is being removed is no backup any more.
+const REMOVED_PREFIX: &str = ".removed-";
 
 pub(crate) struct Store {
     root: PathBuf,
@@ -29,6 +32,39 @@ pub(crate) struct Partial {
     done: bool,
     /// Held as long as its maker lives, so that nobody else sweeps it.
     _lock: File,
+}
+
+/// Whether a backup could be removed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    Done,
+    /// Somebody reads it.
+    InUse,
+}
+
+impl Entry {
+    /// The database that it is of, where its manifest can be believed.
+    pub(crate) fn database(&self) -> Option<&str> {
+        self.manifest.as_ref().ok().map(|m| m.database.name.as_str())
+    }
+
+    /// Bytes of all its files, by its manifest.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.manifest.as_ref().map_or(0, |m| m.bytes())
+    }
+
+    /// Its newest proof, where there is one.
+    pub(crate) fn verification(&self) -> Option<Verification> {
+        Verification::read(&self.path, self.manifest.as_ref().ok()?)
+    }
+
+    /// Keeps it from being removed as long as the value lives.
+    pub(crate) fn hold(&self) -> Result<File, Error> {
+        let failed = |e: std::io::Error| Error::Core(CoreError::file(&self.path, &e));
+        let directory = File::open(&self.path).map_err(failed)?;
+        directory.lock_shared().map_err(failed)?;
+        Ok(directory)
+    }
 }
 
 impl Store {
@@ -74,12 +110,27 @@ impl Store {
         Ok(Partial { path, published: self.root.join(id), done: false, _lock: lock })
     }
 
-    /// Removes what killed runs left half-made; a partial whose maker lives is locked and stays.
+    /// Removes a backup: in one moment it is none any more, then its files go.
+    pub(crate) fn remove(&self, entry: &Entry) -> Result<Removal, Error> {
+        let failed = |e: std::io::Error| Error::Core(CoreError::file(&entry.path, &e));
+        let directory = File::open(&entry.path).map_err(failed)?;
+        if directory.try_lock().is_err() {
+            return Ok(Removal::InUse);
+        }
+        let removed = self.root.join(format!("{REMOVED_PREFIX}{}", entry.id));
+        fs::rename(&entry.path, &removed).map_err(failed)?;
+        atomic_file::sync_dir(&self.root)?;
+        fs::remove_dir_all(&removed).map_err(failed)?;
+        Ok(Removal::Done)
+    }
+
+    /// Removes what killed runs left half-made or half-removed; a partial whose maker lives is locked and stays.
     pub(crate) fn sweep(&self) -> Result<Vec<String>, Error> {
         let mut swept = Vec::new();
         for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
             let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
-            if !name.starts_with(PARTIAL_PREFIX) || !path.is_dir() {
+            let ours = name.starts_with(PARTIAL_PREFIX) || name.starts_with(REMOVED_PREFIX);
+            if !ours || !path.is_dir() {
                 continue;
             }
             let directory = File::open(&path).map_err(|e| CoreError::file(&path, &e))?;
@@ -130,6 +181,19 @@ mod tests {
         fs::create_dir(dir.path().join("other")).unwrap();
         assert_eq!(store.sweep().unwrap(), [".partial-y"]);
         assert!(dir.path().join("other").exists());
+    }
+
+    #[test]
+    fn a_backup_that_is_being_read_is_not_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        crate::manifest::tests::synthetic(dir.path());
+        let store = Store::at(dir.path().to_owned());
+        let entry = store.list().remove(0);
+        let reader = entry.hold().unwrap();
+        assert_eq!(store.remove(&entry).unwrap(), Removal::InUse);
+        drop(reader);
+        assert_eq!(store.remove(&entry).unwrap(), Removal::Done);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]

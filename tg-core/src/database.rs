@@ -51,22 +51,28 @@ pub struct Target {
 }
 
 impl Target {
-    /// From the URL file, else from the environment of the database service (`POSTGRES_*`), else
-    /// from `DATABASE_URL` of the application. The service is reached through its published port,
-    /// else at its container's address.
-    pub fn find(
-        session: &Session,
-        project: &Project,
-        engine: &Engine,
-        flags: &DatabaseFlags,
-    ) -> Result<Self, Error> {
-        let mut target = match url_file(project, flags)? {
+    /// What is written: in the URL file, else in the environment of the database service
+    /// (`POSTGRES_*`), else in `DATABASE_URL` of the application. Nothing is asked whether it is there.
+    pub fn written(session: &Session, project: &Project, flags: &DatabaseFlags) -> Result<Self, Error> {
+        let target = match url_file(project, flags)? {
             Some((text, origin)) => Self::from_url(&text, &origin)?,
             None => Self::from_project(project)?,
         };
         if let Some(password) = &target.password {
             session.emit.redactor().learn(password);
         }
+        Ok(target)
+    }
+
+    /// What is written, found: the service is reached through its published port, else at its
+    /// container's address.
+    pub fn find(
+        session: &Session,
+        project: &Project,
+        engine: &Engine,
+        flags: &DatabaseFlags,
+    ) -> Result<Self, Error> {
+        let mut target = Self::written(session, project, flags)?;
         if target.host.is_empty() || target.host == project.database {
             let running = engine.running(&project.name, &project.database)?;
             let container =
@@ -136,9 +142,12 @@ impl Target {
         })
     }
 
-    /// `host:port/name`, for messages.
+    /// `host:port/name`, for messages; the name alone where the service has not been looked for.
     #[must_use]
     pub fn place(&self) -> String {
+        if self.host.is_empty() {
+            return self.name.clone();
+        }
         format!("{}:{}/{}", self.host, self.port, self.name)
     }
 

@@ -147,6 +147,11 @@ impl Engine {
         Ok(found.and_then(|d| d.descriptor.digest))
     }
 
+    /// Where the engine keeps images, containers and volumes, on its own host.
+    pub fn root_directory(&self) -> Result<Option<String>, Error> {
+        Ok(self.ask(ANSWER, self.docker.info())?.docker_root_dir)
+    }
+
     /// The registries, as `host` or `host:port`, that the engine was told to trust without TLS.
     pub fn insecure_registries(&self) -> Result<Vec<String>, Error> {
         let info = self.ask(ANSWER, self.docker.info())?;

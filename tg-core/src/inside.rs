@@ -30,7 +30,7 @@ impl Engine {
     /// Runs a command in a running container to its end; its exit code, and what it wrote to stdout
     /// and stderr in the order in which it came. A program that is not there is exit code 126 or 127.
     pub fn exec(&self, id: &str, command: &[&str]) -> Result<(i64, String), Error> {
-        self.ask(ANSWER, self.executed(id, command))
+        self.ask(ANSWER, self.executed(id, None, command))
     }
 
     /// The same for a command that may take long: `None` when it has not ended within `limit` or
@@ -43,6 +43,18 @@ impl Engine {
         limit: Duration,
         given_up: impl Fn() -> bool,
     ) -> Result<Option<(i64, String)>, Error> {
+        self.exec_as(id, None, command, limit, given_up)
+    }
+
+    /// The same for a user of the container, by name or `uid:gid`.
+    pub fn exec_as(
+        &self,
+        id: &str,
+        user: Option<&str>,
+        command: &[&str],
+        limit: Duration,
+        given_up: impl Fn() -> bool,
+    ) -> Result<Option<(i64, String)>, Error> {
         let enough = async {
             let begun = Instant::now();
             while begun.elapsed() < limit && !given_up() {
@@ -50,15 +62,21 @@ impl Engine {
             }
         };
         self.ask(limit.saturating_add(ANSWER), async {
-            match select(pin!(self.executed(id, command)), pin!(enough)).await {
+            match select(pin!(self.executed(id, user, command)), pin!(enough)).await {
                 Either::Left((done, _)) => done.map(Some),
                 Either::Right(_) => Ok(None),
             }
         })
     }
 
-    async fn executed(&self, id: &str, command: &[&str]) -> Result<(i64, String), DockerError> {
+    async fn executed(
+        &self,
+        id: &str,
+        user: Option<&str>,
+        command: &[&str],
+    ) -> Result<(i64, String), DockerError> {
         let config = ExecConfig {
+            user: user.map(str::to_owned),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
             cmd: Some(command.iter().map(|&word| word.to_owned()).collect()),

@@ -34,6 +34,19 @@ pub struct Job {
     pub user: String,
     /// Labels.
     pub labels: HashMap<String, String>,
+    /// What it may take of the host.
+    pub limits: Limits,
+}
+
+/// What a container may take of the host; all of it where nothing is said.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Bytes, swap not included.
+    pub memory: Option<i64>,
+    /// Weight beside others where processors are short; 1024 is everybody's.
+    pub cpu_shares: Option<i64>,
+    /// Processes and threads.
+    pub pids: Option<i64>,
 }
 
 impl Engine {
@@ -61,6 +74,17 @@ impl Engine {
         Ok(code)
     }
 
+    /// Starts a job and leaves it running; its identifier.
+    pub fn begin(&self, job: &Job) -> Result<String, Error> {
+        self.remove_own(&job.name)?;
+        let id = self.create(job)?;
+        self.start(&id).inspect_err(|_| {
+            // The reason why it did not start is what counts.
+            let _ = self.remove_own(&id);
+        })?;
+        Ok(id)
+    }
+
     pub(crate) fn create(&self, job: &Job) -> Result<String, Error> {
         let (program, arguments) =
             job.command.split_first().map_or((vec![], vec![]), |(p, a)| (vec![p.clone()], a.to_vec()));
@@ -74,6 +98,10 @@ impl Engine {
             host_config: Some(HostConfig {
                 binds: Some(job.mounts.clone()),
                 network_mode: Some(job.network.clone()),
+                memory: job.limits.memory,
+                memory_swap: job.limits.memory,
+                cpu_shares: job.limits.cpu_shares,
+                pids_limit: job.limits.pids,
                 ..HostConfig::default()
             }),
             ..ContainerCreateBody::default()

@@ -42,6 +42,7 @@ mod text;
 pub mod tls;
 pub mod url;
 pub mod version;
+mod volume;
 
 pub use error::Error;
 pub use exit::Exit;

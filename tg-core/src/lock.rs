@@ -67,6 +67,28 @@ pub fn acquire(
     run: &str,
     orphaned: &mut dyn FnMut(&Holder) -> Result<(), Error>,
 ) -> Result<Lock, Error> {
+    acquire_files(state, &[("lock", true), ("step.lock", false)], tool, run, orphaned)
+}
+
+/// Takes a lock of its own kind, for work that changes nothing of the project and may go on beside
+/// a change.
+pub fn acquire_named(
+    state: &State,
+    name: &str,
+    tool: &str,
+    run: &str,
+    orphaned: &mut dyn FnMut(&Holder) -> Result<(), Error>,
+) -> Result<Lock, Error> {
+    acquire_files(state, &[(name, false)], tool, run, orphaned)
+}
+
+fn acquire_files(
+    state: &State,
+    names: &[(&str, bool)],
+    tool: &str,
+    run: &str,
+    orphaned: &mut dyn FnMut(&Holder) -> Result<(), Error>,
+) -> Result<Lock, Error> {
     state.create()?;
     let holder = Holder {
         tool: tool.into(),
@@ -76,7 +98,7 @@ pub fn acquire(
         since: event::now(),
     };
     let mut files = Vec::new();
-    for (name, may_be_ours) in [("lock", true), ("step.lock", false)] {
+    for &(name, may_be_ours) in names {
         let path = state.root().join(name);
         loop {
             match take(&path, &holder)? {

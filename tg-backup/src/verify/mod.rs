@@ -1,0 +1,163 @@
+//! Proves a backup: restored into a throwaway server and compared, table by table, with what its
+//! manifest says. Three ends: verified, not restorable, could not verify.
+
+mod prove;
+pub(crate) mod record;
+mod restore_log;
+pub(crate) mod throwaway;
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tg_core::journal::Journal;
+use tg_core::lock::{self, Lock};
+use tg_core::{Answer, Session, history};
+
+use crate::cli::{Cli, VerifyOptions};
+use crate::context::Context;
+use crate::database::Database;
+use crate::error::Error;
+use crate::fresh;
+use crate::manifest::Manifest;
+use crate::source::{self, Wanted};
+use crate::store::Entry;
+use record::{Outcome, Verification};
+use throwaway::Throwaway;
+
+/// Beside the project's own lock: a proof changes nothing of the project, and may take long.
+const LOCK: &str = "verify.lock";
+
+pub(crate) fn run(session: &Session, cli: &Cli, options: &VerifyOptions) -> Result<Answer, Error> {
+    let begun = Instant::now();
+    let ctx = Context::aside(session, cli, "verify", "verifying a backup of")?;
+    let (entry, manifest) = source::backup(&ctx, &Wanted::of_backup(&options.which))?;
+    if ctx.dry_run {
+        let data = json!({"changed": false, "dry_run": true, "id": entry.id});
+        return Ok(Answer::yes(format!("dry run: {} would be verified", entry.id), data));
+    }
+    session.emit.begin_change(Journal::create(&ctx.state, &session.run, crate::TOOL)?)?;
+    let _read = entry.hold()?;
+    let ended = fresh::check(&ctx, &entry, &manifest).and_then(|()| {
+        let server =
+            Server::start(&ctx, &manifest.database, &image(&ctx, &manifest, options)?, options.memory)?;
+        prove::run(&ctx, &server.throwaway, &entry, &manifest)
+    });
+    conclude(&ctx, &entry, &manifest, ended, begun)
+}
+
+/// A throwaway server, and the right to be the only one that has one in this project.
+pub(crate) struct Server<'a> {
+    throwaway: Throwaway<'a>,
+    _lock: Lock,
+}
+
+impl<'a> Server<'a> {
+    pub(crate) fn start(
+        ctx: &'a Context<'a>,
+        like: &Database,
+        image: &str,
+        memory: Option<u64>,
+    ) -> Result<Self, Error> {
+        let lock = lock(ctx)?;
+        Ok(Server { throwaway: Throwaway::start(ctx, like, image, self::memory(memory))?, _lock: lock })
+    }
+}
+
+/// Proves a backup that was just made, in a server that was started meanwhile.
+pub(crate) fn made(
+    ctx: &Context,
+    server: Result<Server, Error>,
+    (entry, manifest): (&Entry, &Manifest),
+    begun: Instant,
+) -> Result<Answer, Error> {
+    let ended = server.and_then(|server| prove::run(ctx, &server.throwaway, entry, manifest));
+    conclude(ctx, entry, manifest, ended, begun)
+}
+
+/// One proof at a time in a project; what a killed one left is swept first.
+fn lock(ctx: &Context) -> Result<Lock, Error> {
+    let lock = lock::acquire_named(&ctx.state, LOCK, crate::TOOL, &ctx.session.run, &mut |_| {
+        ctx.session.check("waiting for a killed proof")?;
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        Ok(())
+    })?;
+    throwaway::sweep(ctx)?;
+    Ok(lock)
+}
+
+/// The image that made the backup, else the one that was named.
+fn image(ctx: &Context, manifest: &Manifest, options: &VerifyOptions) -> Result<String, Error> {
+    if let Some(image) = &options.image {
+        return Ok(image.clone());
+    }
+    let made_by = manifest.image.as_ref().ok_or(Error::NoImage)?;
+    let here = |name: &str| ctx.engine.image(name).map(|found| found.is_some());
+    for name in std::iter::once(&made_by.id).chain(&made_by.digests) {
+        if here(name)? {
+            return Ok(name.clone());
+        }
+    }
+    Err(Error::ImageGone { id: made_by.id.clone(), reference: made_by.reference.clone() })
+}
+
+/// Half of what this host has left, but no more than a comfortable 2 GiB.
+fn memory(wanted: Option<u64>) -> u64 {
+    const COMFORTABLE: u64 = 2 << 30;
+    let host = tg_core::host::memory_available().map_or(COMFORTABLE, |memory| memory / 2);
+    wanted.unwrap_or(host.min(COMFORTABLE))
+}
+
+/// Writes down what came of it beside the backup, and answers.
+fn conclude(
+    ctx: &Context,
+    entry: &Entry,
+    manifest: &Manifest,
+    ended: Result<prove::Proof, Error>,
+    begun: Instant,
+) -> Result<Answer, Error> {
+    let mut verification = Verification::of(manifest, &ctx.session.run);
+    verification.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match ended {
+        Ok(proof) => {
+            verification.outcome = Outcome::Verified;
+            verification.depth = Some(proof.depth);
+            (verification.restore_ms, verification.read_ms) = (proof.restore_ms, proof.read_ms);
+        }
+        Err(error) => match error.condemns() {
+            Some((object, problem)) => {
+                verification.outcome = Outcome::NotRestorable;
+                (verification.object, verification.problem) = (object, Some(problem));
+            }
+            // What could not be tried says nothing about the backup.
+            None => {
+                return Err(Error::Unverified { id: entry.id.clone(), cause: Box::new(error), made: None });
+            }
+        },
+    }
+    verification.write(&entry.path)?;
+    let data = summary(&verification);
+    let facts = data.as_object().cloned().unwrap_or_default();
+    history::append(&ctx.state, &ctx.session.run, crate::TOOL, "verify", facts)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok(match verification.outcome {
+        Outcome::Verified => {
+            let rows = manifest.rows().map_or(String::new(), |rows| format!(" and {rows} rows"));
+            let msg = format!(
+                "{} is verified: {} tables{rows} came back equal, {seconds:.1} s",
+                entry.id,
+                manifest.tables.len()
+            );
+            Answer::yes(msg, data)
+        }
+        Outcome::NotRestorable => {
+            let problem = verification.problem.unwrap_or_default();
+            Answer::no(format!("{} is not restorable: {problem}", entry.id), data)
+        }
+    })
+}
+
+fn summary(verification: &Verification) -> Value {
+    let mut data = serde_json::to_value(verification).unwrap_or_default();
+    data["changed"] = json!(true);
+    data
+}
