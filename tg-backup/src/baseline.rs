@@ -43,9 +43,7 @@ impl Baseline {
             Source::Backup(_, manifest)
                 if manifest.database.system == live.system && manifest.database.oid == live.oid =>
             {
-                // All that is older than the snapshot's oldest running transaction is in the dump.
-                let oldest = manifest.snapshot.split(':').next().and_then(|xid| xid.parse().ok());
-                Self::since(oldest.unwrap_or(0), next, migrations)
+                Self::since(manifest.since_xid, next, migrations)
             }
             Source::Backup(_, manifest) => Ok(Baseline::Counts(manifest.tables.clone())),
         }

@@ -37,6 +37,7 @@ pub(crate) struct Dumped {
     pub facts: Facts,
     pub roles: Vec<String>,
     pub snapshot: String,
+    pub since: u64,
     pub compression: &'static str,
     pub jobs: usize,
 }
@@ -71,7 +72,7 @@ pub(crate) fn run(
         }
         covers(directory, &facts.tables)?;
         let data = told(&facts, jobs);
-        Ok((Dumped { facts, roles, snapshot: snapshot.at, compression, jobs }, data))
+        Ok((Dumped { facts, roles, snapshot: snapshot.at, since: snapshot.since, compression, jobs }, data))
     })
 }
 

@@ -43,8 +43,10 @@ pub(crate) struct Manifest {
     pub format: String,
     /// As pg_dump's `--compress` takes it.
     pub compression: String,
-    /// `pg_current_snapshot()` of the dump: what is older than its first number is in the backup.
+    /// `pg_current_snapshot()` of the dump.
     pub snapshot: String,
+    /// What this transaction and later ones wrote to the database is not in the backup.
+    pub since_xid: u64,
     pub tables: Vec<Table>,
     pub sequences: Vec<Sequence>,
     pub extensions: Vec<Extension>,
@@ -169,6 +171,7 @@ pub(crate) mod tests {
             format: "directory".into(),
             compression: "zstd:1".into(),
             snapshot: "7:7:".into(),
+            since_xid: 7,
             tables: vec![Table {
                 schema: "we ird".into(),
                 name: "Tä\"ble".into(),

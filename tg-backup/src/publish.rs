@@ -81,6 +81,7 @@ fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>)
         format: "directory".into(),
         compression: facts.dumped.compression.into(),
         snapshot: facts.dumped.snapshot,
+        since_xid: facts.dumped.since,
         tables: held.tables,
         sequences: held.sequences,
         extensions: held.extensions,

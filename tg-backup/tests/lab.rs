@@ -3,7 +3,11 @@
 mod lab_stack;
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use lab_stack::{Database, Outcome};
 
@@ -34,17 +38,25 @@ fn ok(outcome: &Outcome) {
 }
 
 #[test]
-fn what_was_backed_up_comes_back_equal_and_undo_takes_it_back() {
-    let db = &Database::create("equal", CONTENT);
+fn what_was_backed_up_is_proven_comes_back_equal_and_undo_takes_it_back() {
+    let db = &mut Database::create("equal", CONTENT);
+    let role = db.role("ro'le \\");
+    db.sql(&format!(
+        "GRANT SELECT (v) ON \"we ird\".\"Tä\"\"ble; x\" TO \"{role}\"; GRANT USAGE ON SCHEMA \"we ird\" TO \"{role}\" WITH GRANT OPTION; \
+         ALTER TABLE nothing OWNER TO \"{role}\"; ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO \"{role}\""
+    ));
     db.sql(&format!(
         "ALTER DATABASE {0} SET search_path = \"$user\", public, \"we ird\"; ALTER DATABASE {0} SET work_mem = '9MB'; \
          ALTER DATABASE {0} CONNECTION LIMIT 77; REVOKE TEMP ON DATABASE {0} FROM PUBLIC; COMMENT ON DATABASE {0} IS 'it''s'",
         db.name
     ));
     let before = db.fingerprint();
-    let made = db.tg(&["create"]);
+    let made = db.tg(&["create", "--verify"]);
     ok(&made);
+    assert_eq!(made.data["verification"]["outcome"], "verified", "{made:?}");
+    assert_eq!(made.data["verification"]["depth"], "full", "{made:?}");
     let id = made.text("id");
+    ok(&db.tg(&["check", "--max-age", "1h", "--verified", "--intact"]));
     db.sql("DROP TABLE parent CASCADE; INSERT INTO part VALUES (0, '2026-02-02')");
     let refused = db.tg(&["restore", &id]);
     assert_eq!((refused.exit, refused.code()), (6, "data-loss".into()), "{refused:?}");
@@ -59,7 +71,7 @@ fn what_was_backed_up_comes_back_equal_and_undo_takes_it_back() {
     assert_eq!(db.fingerprint(), before);
     ok(&db.tg(&["commit"]));
     assert_eq!(db.tg(&["undo"]).code(), "nothing-kept");
-    assert_eq!(db.siblings(), 0, "nothing is left beside the database");
+    assert_eq!((db.siblings(), db.left_in_docker()), (0, 0), "nothing is left beside the database");
 }
 
 #[test]
@@ -81,22 +93,215 @@ fn a_step_that_is_run_again_changes_nothing() {
     assert_eq!(actions, ["backup", "point", "restore", "undo"]);
 }
 
+/// The data file with the most bytes.
+fn biggest(backup: &Path) -> PathBuf {
+    let data = fs::read_dir(backup.join("data")).unwrap();
+    data.map(|e| e.unwrap().path()).max_by_key(|p| p.metadata().unwrap().len()).unwrap()
+}
+
 #[test]
-fn a_flipped_byte_is_refused_and_named() {
-    let db = &Database::create("flip", CONTENT);
+fn every_damage_is_told_by_all_who_could_rely_on_the_backup() {
+    let db = &Database::create("damage", CONTENT);
     let made = db.tg(&["create"]);
     ok(&made);
-    let data = fs::read_dir(db.path("backups").join(made.text("id")).join("data")).unwrap();
-    let biggest = data.map(|e| e.unwrap().path()).max_by_key(|p| p.metadata().unwrap().len()).unwrap();
-    let mut bytes = fs::read(&biggest).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&biggest, bytes).unwrap();
-    let refused = db.tg(&["restore", "--latest"]);
-    assert_eq!((refused.exit, refused.code()), (3, "damaged".into()), "{refused:?}");
-    assert!(biggest.ends_with(refused.data["error"]["details"]["file"].as_str().unwrap()));
-    assert_eq!(db.tg(&["list"]).exit, 0);
-    assert_eq!(db.tg(&["list", "--check"]).exit, 1);
+    let (id, pristine) = (made.text("id"), db.path("pristine"));
+    let backup = db.path("backups").join(&id);
+    let copy = |from: &Path, to: &Path| {
+        assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+    };
+    copy(&backup, &pristine);
+    let cut = |d: &Path, to: &dyn Fn(u64) -> u64| {
+        let file = fs::OpenOptions::new().write(true).open(biggest(d)).unwrap();
+        file.set_len(to(file.metadata().unwrap().len())).unwrap();
+    };
+    let flip = |path: &Path| {
+        let mut bytes = fs::read(path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(path, bytes).unwrap();
+    };
+    let edit = |d: &Path, old: &str, new: &str| {
+        let text = fs::read_to_string(d.join("manifest.json")).unwrap();
+        assert!(text.contains(old), "{old}");
+        fs::write(d.join("manifest.json"), text.replacen(old, new, 1)).unwrap();
+    };
+    let swap = |d: &Path| {
+        let (a, b) = (biggest(d), d.join("data/toc.dat"));
+        fs::rename(&a, d.join("x")).unwrap();
+        fs::rename(&b, &a).unwrap();
+        fs::rename(d.join("x"), &b).unwrap();
+    };
+    let damages: [(&str, &dyn Fn(&Path)); 9] = [
+        ("a flipped byte", &|d| flip(&biggest(d))),
+        ("cut in half", &|d| cut(d, &|all| all / 2)),
+        ("without its last byte", &|d| cut(d, &|all| all - 1)),
+        ("empty", &|d| cut(d, &|_| 0)),
+        ("a file is gone", &|d| fs::remove_file(biggest(d)).unwrap()),
+        ("two files swapped", &swap),
+        ("the roles are edited", &|d| flip(&d.join("globals.sql"))),
+        ("the manifest says other rows", &|d| edit(d, "\"rows\": 5", "\"rows\": 6")),
+        ("the manifest is cut", &|d| edit(d, "\n}", "")),
+    ];
+    for (what, damage) in damages {
+        fs::remove_dir_all(&backup).unwrap();
+        copy(&pristine, &backup);
+        damage(&backup);
+        let verified = db.tg(&["verify", &id]);
+        assert_ne!(verified.exit, 0, "{what}: {verified:?}");
+        let restored = db.tg(&["restore", &id, "--accept-data-loss"]);
+        assert_eq!((restored.exit, restored.code()), (3, "damaged".into()), "{what}: {restored:?}");
+        assert_eq!(db.tg(&["list", "--check"]).exit, 1, "{what}");
+        assert_eq!(db.tg(&["check", "--intact"]).exit, 1, "{what}");
+        assert_eq!(db.tg(&["check", "--verified"]).exit, 1, "{what}");
+    }
+    fs::remove_dir_all(&backup).unwrap();
+    copy(&pristine, &backup);
+    ok(&db.tg(&["verify", &id]));
+    ok(&db.tg(&["check", "--verified", "--intact"]));
+    assert_eq!((db.siblings(), db.left_in_docker()), (0, 0));
+}
+
+/// Writes a data file anew through a filter, and every hash anew: what is left is damage from
+/// before the hashes were made.
+fn rewrite(db: &Database, backup: &Path, filter: &str) {
+    let path = biggest(backup);
+    let tool = if path.extension().is_some_and(|e| e == "gz") { "gzip" } else { "zstd" };
+    let script = format!("{tool} -dc | {filter} | {tool} -c");
+    let bytes = db.inside(&["sh", "-c", &script], &fs::read(&path).unwrap());
+    fs::write(&path, bytes).unwrap();
+    let sum = |path: &Path| {
+        let output = Command::new("sha256sum").arg(path).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()[..64].to_owned()
+    };
+    let manifest = backup.join("manifest.json");
+    let mut document: Value = serde_json::from_str(&fs::read_to_string(&manifest).unwrap()).unwrap();
+    let name = format!("data/{}", path.file_name().unwrap().to_string_lossy());
+    let files = document["files"].as_array_mut().unwrap();
+    let entry = files.iter_mut().find(|f| f["path"] == name).unwrap();
+    entry["sha256"] = sum(&path).into();
+    entry["bytes"] = path.metadata().unwrap().len().into();
+    document.as_object_mut().unwrap().shift_remove("self");
+    fs::write(db.path("document"), document.to_string()).unwrap();
+    document["self"] = sum(&db.path("document")).into();
+    fs::write(manifest, document.to_string()).unwrap();
+}
+
+#[test]
+fn rows_that_a_perfect_pg_restore_does_not_miss_are_missed_by_the_proof() {
+    let db = &Database::create("rows", CONTENT);
+    for (filter, said) in
+        [("sed 7d", "has 49999 rows instead of 50000"), ("sed '7s/^[0-9]*/0/'", "has other rows than before")]
+    {
+        let made = db.tg(&["create"]);
+        ok(&made);
+        rewrite(db, &db.path("backups").join(made.text("id")), filter);
+        ok(&db.tg(&["list", "--check"]));
+        let verified = db.tg(&["verify"]);
+        assert_eq!((verified.exit, verified.text("outcome")), (1, "not-restorable".into()), "{verified:?}");
+        assert!(verified.text("problem").ends_with(said), "{verified:?}");
+        let restored = db.tg(&["restore", "--latest"]);
+        assert_eq!((restored.exit, restored.code()), (3, "differs".into()), "{restored:?}");
+        assert_eq!((db.siblings(), db.left_in_docker()), (0, 0));
+    }
+}
+
+#[test]
+fn what_can_not_be_restored_is_known_before_it_is_needed_and_named() {
+    let db = &Database::create(
+        "path",
+        "CREATE FUNCTION inner_f(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END'; \
+         CREATE FUNCTION outer_f(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN inner_f($1); END'; \
+         CREATE TABLE checked (v text CHECK (outer_f(v) IS NOT NULL)); INSERT INTO checked VALUES ('x')",
+    );
+    let made = db.tg(&["create", "--verify"]);
+    assert_eq!(made.exit, 1, "{made:?}");
+    let proof = &made.data["verification"];
+    assert_eq!(proof["outcome"], "not-restorable", "{made:?}");
+    assert!(proof["object"].as_str().unwrap().contains("checked"), "{made:?}");
+    assert!(proof["problem"].as_str().unwrap().contains("inner_f"), "{made:?}");
+    assert_eq!(db.tg(&["check", "--verified"]).exit, 1);
+    ok(&db.tg(&["check"]));
+}
+
+#[test]
+fn what_could_not_be_tried_is_neither_good_nor_bad() {
+    let db = &Database::create("tried", CONTENT);
+    ok(&db.tg(&["create"]));
+    for (words, exit, cause) in [
+        (&["verify", "--memory", "16m"][..], 3, "out-of-memory"),
+        (&["verify", "--image", "no/such:image"], 3, "docker"),
+        (&["--timeout", "1s", "verify"], 124, "deadline"),
+    ] {
+        let tried = db.tg(words);
+        assert_eq!((tried.exit, tried.code()), (exit, "could-not-verify".into()), "{words:?}: {tried:?}");
+        assert_eq!(tried.data["error"]["details"]["cause"], cause, "{tried:?}");
+        assert_eq!(db.left_in_docker(), 0, "{words:?}");
+        assert_eq!(db.tg(&["check", "--verified"]).exit, 1);
+    }
+    ok(&db.tg(&["verify"]));
+}
+
+#[test]
+fn as_much_is_kept_of_each_table_as_was_asked_for() {
+    let db = &Database::create("depth", CONTENT);
+    for (depth, rows, hash) in [("off", false, false), ("count", true, false), ("full", true, true)] {
+        let made = db.tg(&["create", "--verify", "--tables-hash", depth]);
+        ok(&made);
+        assert_eq!(made.data["verification"]["depth"], depth);
+        let text = fs::read_to_string(made.text("manifest")).unwrap();
+        let manifest: Value = serde_json::from_str(&text).unwrap();
+        let table = &manifest["tables"][0];
+        assert_eq!((!table["rows"].is_null(), !table["hash"].is_null()), (rows, hash), "{depth}");
+        assert_eq!(!made.data["rows"].is_null(), rows);
+    }
+}
+
+#[test]
+fn a_table_that_is_emptied_between_snapshot_and_lock_makes_it_begin_anew() {
+    let db = &Database::create("moved", CONTENT);
+    let script =
+        "BEGIN; LOCK TABLE place IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3); TRUNCATE place; COMMIT";
+    let mut changer = db.session(script);
+    db.await_sleep();
+    let made = db.tg(&["create", "--verify"]);
+    changer.wait().unwrap();
+    ok(&made);
+    assert!(made.stdout.contains("\"code\":\"structure-changed\""), "{made:?}");
+    assert!(made.stdout.contains("\"code\":\"blockers\""), "{made:?}");
+    let manifest: Value = serde_json::from_str(&fs::read_to_string(made.text("manifest")).unwrap()).unwrap();
+    let place = manifest["tables"].as_array().unwrap().iter().find(|t| t["name"] == "place").unwrap();
+    assert_eq!(place["rows"], 0);
+}
+
+#[test]
+fn a_held_table_is_waited_for_and_then_its_holder_is_named() {
+    let db = &Database::create("held", CONTENT);
+    let mut holder = db.session("BEGIN; LOCK TABLE place IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(8)");
+    db.await_sleep();
+    let refused = db.tg(&["create", "--lock-wait", "1s"]);
+    assert_eq!((refused.exit, refused.code()), (3, "tables-locked".into()), "{refused:?}");
+    assert_eq!(refused.data["error"]["details"]["sessions"][0]["application"], "psql", "{refused:?}");
+    assert_eq!(db.in_store(), (vec![], vec![]));
+    holder.wait().unwrap();
+}
+
+#[test]
+fn what_no_rule_keeps_goes_and_what_an_upgrade_needs_stays() {
+    let db = &Database::create("prune", "CREATE TABLE t ()");
+    for run in ["r1", "r2", "r3"] {
+        ok(&db.tg(&["--run-id", run, "create", "--verify"]));
+    }
+    ok(&db.tg(&["create"]));
+    fs::write(db.path("state/procedure.json"), r#"{"run": "r2", "phase": "migrate"}"#).unwrap();
+    let look = db.tg(&["prune", "--keep-last", "1", "--dry-run"]);
+    assert_eq!((&look.data["removed"], &look.data["changed"]), (&1.into(), &false.into()), "{look:?}");
+    let pruned = db.tg(&["prune", "--keep-last", "1"]);
+    ok(&pruned);
+    assert_eq!((&pruned.data["removed"], &pruned.data["kept"]), (&1.into(), &3.into()), "{pruned:?}");
+    let left = db.in_store();
+    assert_eq!((left.0.len(), left.1.len()), (3, 0));
+    assert!(!left.0.iter().any(|id| id.ends_with("-r1")), "{left:?}");
+    assert_eq!(db.tg(&["prune", "--keep-last", "1"]).data["changed"], false);
 }
 
 #[test]
@@ -136,7 +341,7 @@ fn a_killed_tool_leaves_nothing_half_and_the_same_command_finishes() {
     let left = fs::read_dir(db.path("backups"))
         .unwrap()
         .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
-    assert_eq!((left.count(), db.siblings(), db.sidecars()), (0, 0, 0));
+    assert_eq!((left.count(), db.siblings(), db.left_in_docker()), (0, 0, 0));
 }
 
 #[test]

@@ -24,7 +24,14 @@ pub(crate) fn judge(code: i64, text: &str) -> Error {
     }
     let line = |head: &str| text.lines().find_map(|line| Some(line.split_once(head)?.1.trim().to_owned()));
     let problem = line("error: ").unwrap_or_else(|| format!("pg_restore ended with {code}"));
-    Error::NotRestorable { object: line("from TOC entry ").map(|entry| object(&entry)), problem }
+    let object = line("from TOC entry ").map(|entry| object(&entry)).or_else(|| copied(&problem));
+    Error::NotRestorable { object, problem }
+}
+
+/// A worker tells no entry, but the table whose rows it could not bring back.
+fn copied(problem: &str) -> Option<String> {
+    let rest = problem.strip_prefix("COPY failed for table \"")?;
+    Some(format!("TABLE DATA {}", rest.split_once("\": ")?.0))
 }
 
 /// `TABLE public places` of `225; 1259 16403 TABLE public places owner`.
@@ -48,6 +55,15 @@ mod tests {
                 assert_eq!(object.as_deref(), Some("INDEX public places_idx"));
                 assert_eq!(problem, "could not execute query: ERROR:  function f(text) does not exist");
             }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_worker_s_table_is_named_too() {
+        let text = "pg_restore: error: COPY failed for table \"ta \"b\": ERROR:  function f(text) does not exist\nCONTEXT: x";
+        match judge(1, text) {
+            Error::NotRestorable { object, .. } => assert_eq!(object.as_deref(), Some("TABLE DATA ta \"b")),
             other => panic!("{other:?}"),
         }
     }

@@ -40,6 +40,8 @@ const SERVER_USER: &str = "postgres";
 pub(crate) const ROOT: &str = "0:0";
 /// A restored database is about as large as it was; its WAL comes on top.
 const SPACE: u64 = 2;
+/// Of cgroup v2 and v1.
+const OOM_COUNTERS: [&str; 2] = ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"];
 /// Nothing here needs to survive a crash.
 const SETTINGS: [&str; 12] = [
     "listen_addresses = ''",
@@ -150,10 +152,19 @@ impl<'a> Throwaway<'a> {
             self.engine.exec_as(&self.id, Some(user), command, LIFETIME, || session.check("").is_err())?;
         session.check(&doing())?;
         let told = ended.ok_or_else(|| session.deadline.error(&doing()))?;
-        if told.0 != 0 && self.engine.inspect(&self.id)?.is_some_and(|c| c.oom_killed) {
+        if told.0 != 0 && self.ran_out_of_memory() {
             return Err(Error::OutOfMemory);
         }
         Ok(told)
+    }
+
+    /// Whether the kernel has killed a process of it: the engine tells so of the first one only.
+    fn ran_out_of_memory(&self) -> bool {
+        let ask = [&["cat"][..], &OOM_COUNTERS].concat();
+        let told = self.engine.exec(&self.id, &ask).map(|(_, text)| text).unwrap_or_default();
+        let kills =
+            told.lines().filter_map(|line| line.strip_prefix("oom_kill ")?.trim().parse::<u64>().ok());
+        kills.sum::<u64>() > 0
     }
 
     fn must(&self, user: &str, command: &[&str]) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! A database of a test's own in the lab's server, and the tool pointed at it.
 #![expect(clippy::unwrap_used, reason = "a helper of tests")]
+#![allow(dead_code, reason = "each test program takes what it needs")]
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -14,6 +15,8 @@ pub(crate) struct Database {
     pub(crate) name: String,
     stack: PathBuf,
     dir: tempfile::TempDir,
+    /// Dropped with the database.
+    roles: Vec<String>,
 }
 
 /// How the tool ended.
@@ -46,13 +49,58 @@ impl Database {
         let own = || concat!(env!("CARGO_MANIFEST_DIR"), "/../.lab/stack").into();
         let stack = std::env::var_os("TG_LAB_STACK").unwrap_or_else(own);
         let name = format!("bk_{short}_{}", std::process::id());
-        let database = Database { name, stack: stack.into(), dir: tempfile::tempdir().unwrap() };
+        let database =
+            Database { name, stack: stack.into(), dir: tempfile::tempdir().unwrap(), roles: vec![] };
         let password = std::fs::read_to_string(database.stack.join("secrets/db_password")).unwrap();
         let url = format!("postgres://{USER}:{}@db:5432/{}", password.trim(), database.name);
         std::fs::write(database.path("url"), url).unwrap();
         database.psql("postgres", &format!("CREATE DATABASE {} TEMPLATE template0", database.name));
         database.sql(content);
         database
+    }
+
+    /// A role of the test's own, which is given to nobody else.
+    pub(crate) fn role(&mut self, name: &str) -> String {
+        let role = format!("{name} {}", self.name);
+        self.psql("postgres", &format!("CREATE ROLE \"{role}\""));
+        self.roles.push(role.clone());
+        role
+    }
+
+    /// Runs a command in the server's container, with this as its input; what it wrote.
+    pub(crate) fn inside(&self, words: &[&str], input: &[u8]) -> Vec<u8> {
+        let mut command = Command::new("docker");
+        command.args(["compose", "--project-directory"]).arg(&self.stack).args(["exec", "-T", "db"]);
+        let mut child = command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let output = std::thread::scope(|scope| {
+            scope.spawn(move || std::io::Write::write_all(&mut stdin, input).unwrap());
+            child.wait_with_output().unwrap()
+        });
+        assert!(output.status.success(), "{words:?}");
+        output.stdout
+    }
+
+    /// Runs `docker compose` on the server's project.
+    pub(crate) fn compose(&self, words: &[&str]) {
+        let mut command = Command::new("docker");
+        command.args(["compose", "--project-directory"]).arg(&self.stack).args(words);
+        assert!(command.stderr(Stdio::null()).status().unwrap().success(), "{words:?}");
+    }
+
+    /// Waits until the server lets us in.
+    pub(crate) fn await_server(&self) {
+        let ready = || self.psql_command("postgres", "SELECT 1").output().unwrap().status.success();
+        while !ready() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// The backups that anybody can see, and everything else in their directory.
+    pub(crate) fn in_store(&self) -> (Vec<String>, Vec<String>) {
+        let entries = std::fs::read_dir(self.path("backups")).into_iter().flatten();
+        let names = entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
+        names.partition(|name| !name.starts_with('.'))
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -72,12 +120,25 @@ impl Database {
 
     /// Runs the tool to its end. The result line must say the exit code that the process has.
     pub(crate) fn tg(&self, words: &[&str]) -> Outcome {
-        let output = self.command(words).output().unwrap();
+        Self::read(self.command(words).output().unwrap())
+    }
+
+    fn read(output: std::process::Output) -> Outcome {
         let stdout = String::from_utf8(output.stdout).unwrap();
         let last: Value = serde_json::from_str(stdout.lines().last().unwrap_or("{}")).unwrap();
         let exit = output.status.code().unwrap();
         assert_eq!(last["data"]["exit"], exit, "{stdout}");
         Outcome { exit, data: last["data"].clone(), stdout }
+    }
+
+    /// Starts the tool.
+    pub(crate) fn start(&self, words: &[&str]) -> Child {
+        self.command(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Waits for a tool that was started.
+    pub(crate) fn outcome(child: Child) -> Outcome {
+        Self::read(child.wait_with_output().unwrap())
     }
 
     /// Starts the tool and kills it.
@@ -137,19 +198,37 @@ impl Database {
              (SELECT string_agg(s.setrole || s.setconfig::text, ';') FROM pg_db_role_setting AS s WHERE s.setdatabase = d.oid) \
              FROM pg_database AS d WHERE d.datname = current_database()",
         );
-        format!("{content}\n{objects}\n{properties}")
+        format!("{content}\n{objects}\n{properties}\n{}", self.schema())
+    }
+
+    /// What pg_dump makes of the schema, without the random words that newer ones put around it.
+    fn schema(&self) -> String {
+        let dump = self.inside(&["pg_dump", "-U", USER, "--schema-only", &self.name], b"");
+        let text = String::from_utf8(dump).unwrap();
+        text.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Another session that runs this.
+    pub(crate) fn session(&self, sql: &str) -> Child {
+        let mut command = self.psql_command(&self.name, sql);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Waits until a session of the database sleeps.
+    pub(crate) fn await_sleep(&self) {
+        let asleep = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = '{}'",
+            self.name
+        );
+        while self.psql("postgres", &asleep) == "0" {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// A session in the database, there when this returns.
     pub(crate) fn hold(&self, time: Duration) -> Holder {
-        let sql = format!("SELECT pg_sleep({})", time.as_secs());
-        let child =
-            self.psql_command(&self.name, &sql).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let there =
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND datname = ";
-        while self.psql("postgres", &format!("{there}'{}'", self.name)) == "0" {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let child = self.session(&format!("SELECT pg_sleep({})", time.as_secs()));
+        self.await_sleep();
         let terminate =
             format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", self.name);
         Holder { client: child, end: self.psql_command("postgres", &terminate) }
@@ -170,11 +249,14 @@ impl Database {
         self.psql("postgres", &sql).lines().map(str::to_owned).collect()
     }
 
-    /// Containers of ours that are still there.
-    pub(crate) fn sidecars(&self) -> usize {
+    /// Containers and volumes of ours that are still there.
+    pub(crate) fn left_in_docker(&self) -> usize {
         let label = format!("label=tg.state={}", self.path("state").display());
-        let output = Command::new("docker").args(["ps", "-a", "-q", "--filter", &label]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().lines().count()
+        let count = |words: &[&str]| {
+            let output = Command::new("docker").args(words).args(["--filter", &label]).output().unwrap();
+            String::from_utf8(output.stdout).unwrap().lines().count()
+        };
+        count(&["ps", "-a", "-q"]) + count(&["volume", "ls", "-q"])
     }
 }
 
@@ -189,6 +271,9 @@ impl Drop for Database {
     fn drop(&mut self) {
         for name in self.names().into_iter().chain([self.name.clone()]) {
             self.psql("postgres", &format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)"));
+        }
+        for role in &self.roles {
+            self.psql("postgres", &format!("DROP ROLE IF EXISTS \"{role}\""));
         }
     }
 }
