@@ -31,6 +31,11 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "DIR", global = true)]
     pub backup_dir: Option<PathBuf>,
 
+    /// File with the age identity that reads encrypted backups [env: TG_AGE_IDENTITY_FILE]
+    /// [x-tg: age_identity_file]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub identity: Option<PathBuf>,
+
     /// Say what would be done, and change nothing
     #[arg(short = 'n', long, global = true)]
     pub dry_run: bool,

@@ -10,6 +10,7 @@ use tg_core::{Session, atomic_file};
 
 use crate::cli::{Cli, DEFAULT_BACKUP_DIR};
 use crate::cluster::Cluster;
+use crate::crypt::{Identities, Recipients};
 use crate::error::Error;
 use crate::store::Store;
 use crate::{clients, sidecar};
@@ -20,6 +21,10 @@ pub(crate) struct Context<'a> {
     pub target: Target,
     pub state: State,
     pub store: Store,
+    /// For whom backups are encrypted, if at all.
+    pub recipients: Option<Recipients>,
+    /// Who may read encrypted ones here.
+    pub identities: Identities,
     pub dry_run: bool,
 }
 
@@ -52,7 +57,9 @@ impl<'a> Context<'a> {
             "backup_dir": store.root(), "state_dir": state.root(), "dry_run": cli.dry_run,
         });
         session.emit.start(&format!("{about} {}", target.name), plan)?;
-        Ok(Context { session, engine, target, state, store, dry_run: cli.dry_run })
+        let (recipients, identities) =
+            (Recipients::of(project)?, Identities::of(project, cli.identity.as_deref())?);
+        Ok(Context { session, engine, target, state, store, recipients, identities, dry_run: cli.dry_run })
     }
 
     /// Takes the lock, opens the journal, and clears away what a killed run of ours left running.

@@ -10,6 +10,7 @@ use tg_core::{Answer, Session};
 use crate::answer::{changed, size, unchanged, unsigned};
 use crate::cli::{Cli, CreateOptions};
 use crate::context::{Context, make_store};
+use crate::crypt::{Identities, Recipients};
 use crate::database::Database;
 use crate::error::Error;
 use crate::manifest::{MANIFEST, Manifest};
@@ -37,14 +38,18 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
         let dumped = dump::run(&ctx, &partial.path, &database, options);
         (dumped, server.map(tally::joined))
     });
-    let facts = publish::Facts { id: &id, database, dumped: dumped?, at, begun };
+    let mut recipients = ctx.recipients.clone();
+    // What proves it must read it, and nobody on this host can later.
+    let ephemeral = recipients.as_mut().filter(|_| options.verify).map(Recipients::with_ephemeral);
+    let facts =
+        publish::Facts { id: &id, database, dumped: dumped?, at, begun, recipients: recipients.as_ref() };
     let (manifest, path) = publish::run(&ctx, partial, facts)?;
     let made = changed(&ctx, "backup", sentence(&manifest, begun), summary(&manifest, &path, true, begun))?;
     let Some(server) = server else { return Ok(made) };
     // The project is free again: a proof changes nothing of it.
     drop(lock);
     let entry = Entry { id, path, manifest: Ok(Box::new(manifest.clone())) };
-    proven(&ctx, made, server, (&entry, &manifest))
+    proven(&ctx, made, server, (&entry, &manifest), &ephemeral.unwrap_or_default())
 }
 
 /// A server for the proof, of the image that makes the backup.
@@ -96,7 +101,7 @@ fn again(
         return Ok(made);
     }
     drop(lock);
-    proven(ctx, made, server(ctx, &manifest.database, options), (entry, manifest))
+    proven(ctx, made, server(ctx, &manifest.database, options), (entry, manifest), &ctx.identities)
 }
 
 /// Proves what was made; the backup is there whatever comes of that.
@@ -105,8 +110,9 @@ fn proven(
     made: Answer,
     server: Result<Server, Error>,
     backup: (&Entry, &Manifest),
+    identities: &Identities,
 ) -> Result<Answer, Error> {
-    match verify::made(ctx, server, backup, Instant::now()) {
+    match verify::made(ctx, server, backup, identities) {
         Ok(proof) => Ok(both(made, proof)),
         Err(Error::Unverified { id, cause, .. }) => {
             Err(Error::Unverified { id, cause, made: Some(made.data) })

@@ -40,6 +40,10 @@ pub(crate) enum Error {
     NoImage,
     #[error("the image that made the backup is not on this host: {reference} ({id})")]
     ImageGone { id: String, reference: String },
+    #[error("backup {id} is encrypted for {}", recipients.join(", "))]
+    Encrypted { id: String, recipients: Vec<String> },
+    #[error("the backup is not encrypted for the identity that was given")]
+    NotForUs,
     #[error("no backup and no rollback point {0}")]
     NotFound(String),
     #[error("database {database} is in use by {}", describe(sessions))]
@@ -102,7 +106,9 @@ impl Fault for Error {
             | Error::Differs(_)
             | Error::NothingKept(_) => Exit::Unchanged,
             Error::Unverified { cause, .. } => cause.exit(),
-            Error::NoImage
+            Error::Encrypted { .. }
+            | Error::NotForUs
+            | Error::NoImage
             | Error::ImageGone { .. }
             | Error::OldClient { .. }
             | Error::TooOld(_)
@@ -131,6 +137,8 @@ impl Fault for Error {
             Error::OutOfMemory => "out-of-memory",
             Error::NoImage => "no-image",
             Error::ImageGone { .. } => "image-gone",
+            Error::Encrypted { .. } => "encrypted",
+            Error::NotForUs => "wrong-identity",
             Error::NotFound(_) => "not-found",
             Error::InUse { .. } => "in-use",
             Error::Held { .. } => "tables-locked",
@@ -169,6 +177,7 @@ impl Fault for Error {
             Error::ImageGone { reference, .. } => {
                 format!("docker pull {reference}, or name an image that can bring it back with --image")
             }
+            Error::Encrypted { .. } | Error::NotForUs => "name the file with the identity of one of its recipients with --identity".into(),
             Error::NotFound(_) => "see tg-backup list".into(),
             Error::InUse { .. } => {
                 "stop the application, end prepared transactions, then run the same command again".into()
@@ -215,6 +224,8 @@ impl Fault for Error {
             | Error::OutOfMemory
             | Error::NoImage
             | Error::ImageGone { .. }
+            | Error::Encrypted { .. }
+            | Error::NotForUs
             | Error::NoDatabase(_)
             | Error::Client { .. }
             | Error::OldClient { .. }

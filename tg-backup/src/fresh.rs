@@ -1,5 +1,7 @@
 //! A fresh database made from a backup: complete and compared before anybody hears of it.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use crate::clients::Call;
@@ -12,6 +14,7 @@ use crate::facts::{self, Facts};
 use crate::manifest::Manifest;
 use crate::mark::{Mark, Marked};
 use crate::names::Kind;
+use crate::readable::Readable;
 use crate::store::Entry;
 use crate::tally::{Depth, Tally};
 
@@ -32,6 +35,7 @@ pub(crate) fn build(
     manifest: &Manifest,
     depth: Depth,
 ) -> Result<Marked, Error> {
+    let files = Readable::of(ctx, entry, manifest, &ctx.identities)?;
     let name = cluster.free_name(Kind::New, &ctx.target.name)?;
     let mut mark = Mark::new(Kind::New, &ctx.target.name, &ctx.session.run);
     mark.source = Some(entry.id.clone());
@@ -41,7 +45,7 @@ pub(crate) fn build(
     let built = ctx.change("restore-data", &format!("restore {} into {name}", entry.id), intent, || {
         cluster.execute(&manifest.database.create(&name))?;
         cluster.execute(&comment(&name, Some(&mark.text())))?;
-        fill(ctx, entry, &name)?;
+        fill(ctx, files.path(), &name)?;
         compare(ctx, &name, manifest, depth)?;
         cluster.execute_all(&manifest.database.dress(&name))?;
         let oid = cluster.find(&name)?.map(|(oid, _)| oid).ok_or_else(|| Error::NoDatabase(name.clone()))?;
@@ -57,7 +61,7 @@ pub(crate) fn build(
     built
 }
 
-fn fill(ctx: &Context, entry: &Entry, name: &str) -> Result<(), Error> {
+fn fill(ctx: &Context, files: &Path, name: &str) -> Result<(), Error> {
     let command = |at: &str| {
         [
             "pg_restore".into(),
@@ -69,7 +73,7 @@ fn fill(ctx: &Context, entry: &Entry, name: &str) -> Result<(), Error> {
         ]
         .into()
     };
-    Call::new("pg_restore", &entry.path, &command).run(ctx)
+    Call::new("pg_restore", files, &command).run(ctx)
 }
 
 /// Nobody else works in a database that is being restored: all processors, but two at least, since

@@ -55,6 +55,9 @@ pub(crate) struct Manifest {
     pub roles: Vec<String>,
     /// Workers of the dump.
     pub jobs: usize,
+    /// Who can read the files, where they are encrypted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<String>,
     pub files: Vec<FileEntry>,
     pub duration_ms: u64,
     /// Its own hash.
@@ -183,6 +186,7 @@ pub(crate) mod tests {
             large_objects: LargeObjects::default(),
             roles: vec![],
             jobs: 1,
+            recipients: vec![],
             files,
             duration_ms: 1,
             hash: String::new(),

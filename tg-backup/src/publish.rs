@@ -9,6 +9,7 @@ use serde_json::json;
 use tg_core::atomic_file;
 
 use crate::context::Context;
+use crate::crypt::Recipients;
 use crate::database::Database;
 use crate::digest::{self, FileEntry};
 use crate::dump::Dumped;
@@ -20,6 +21,13 @@ use crate::store::Partial;
 const SUMS: &str = "SHA256SUMS";
 const RECOVERY: &str = "RECOVERY.md";
 const RECOVERY_TEXT: &str = include_str!("recovery.md");
+/// A step more, where files are encrypted.
+const DECRYPT: &str = r#"   The files are encrypted with age (https://age-encryption.org). With the identity of one of the
+   recipients in the manifest:
+
+       find . -name '*.age' -exec sh -c 'age -d -i "$0" -o "${1%.age}" "$1"' KEYFILE {} \;
+
+"#;
 /// The name in the commands of the recovery text: the live one may still be there.
 const RECOVERED: &str = "recovered";
 
@@ -31,12 +39,17 @@ pub(crate) struct Facts<'a> {
     /// When its snapshot was taken, within moments.
     pub at: SystemTime,
     pub begun: Instant,
+    /// For whom it is encrypted.
+    pub recipients: Option<&'a Recipients>,
 }
 
 pub(crate) fn run(ctx: &Context, partial: Partial, facts: Facts) -> Result<(Manifest, PathBuf), Error> {
     let intent = json!({"id": facts.id});
     ctx.change("publish", &format!("hash and publish {}", facts.id), intent, || {
         let created = crate::clock::rfc3339(facts.at);
+        if let Some(recipients) = facts.recipients {
+            recipients.encrypt(&partial.path)?;
+        }
         let text = recovery(&facts, &created);
         atomic_file::write(&partial.path.join(RECOVERY), text.as_bytes())?;
         let mut files = digest::seal(&partial.path)?;
@@ -88,6 +101,7 @@ fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>)
         large_objects: held.large_objects,
         roles: facts.dumped.roles,
         jobs: facts.dumped.jobs,
+        recipients: ctx.recipients.as_ref().map(Recipients::names).unwrap_or_default(),
         files,
         duration_ms: u64::try_from(facts.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         hash: String::new(),
@@ -105,7 +119,9 @@ fn recovery(facts: &Facts, created: &str) -> String {
     let dress: String =
         database.dress(RECOVERED).iter().fold(String::new(), |text, s| text + "    " + s + ";\n");
     let create = format!("{};", database.create(RECOVERED));
+    let decrypt = if facts.recipients.is_some() { DECRYPT } else { "" };
     [
+        ("{decrypt}", decrypt),
         ("{id}", facts.id),
         ("{database}", &database.name),
         ("{created}", created),

@@ -186,6 +186,87 @@ fn rewrite(db: &Database, backup: &Path, filter: &str) {
     fs::write(manifest, document.to_string()).unwrap();
 }
 
+/// The blocks of a text that are indented as code, after the step of this number.
+fn code_of(text: &str, step: u32) -> String {
+    let begin = text.split(&format!("\n{step}. ")).nth(1).unwrap();
+    let block = begin.split(&format!("\n{}. ", step + 1)).next().unwrap();
+    block.lines().filter_map(|line| line.strip_prefix("    ")).map(str::trim).collect::<Vec<_>>().join("\n")
+}
+
+fn sh(directory: &Path, script: &str) {
+    let status = Command::new("sh").args(["-ec", script]).current_dir(directory).status().unwrap();
+    assert!(status.success(), "{script}");
+}
+
+#[test]
+fn the_data_comes_back_by_the_words_of_the_recovery_text_alone() {
+    let db = &mut Database::create("words", CONTENT);
+    let recipient = db.identity("key");
+    for encrypted in [false, true] {
+        if encrypted {
+            db.set("TG_AGE_RECIPIENTS", &recipient);
+        }
+        let made = db.tg(&["create"]);
+        ok(&made);
+        let backup = db.path("backups").join(made.text("id"));
+        let text = fs::read_to_string(backup.join("RECOVERY.md")).unwrap();
+        let key = db.path("key").display().to_string();
+        let checks = code_of(&text, 1).replace("KEYFILE", &key);
+        let own = "test \"$(jq -r .self manifest.json)\" = \"$(jq -cj 'del(.self)' manifest.json | sha256sum | cut -d ' ' -f 1)\"";
+        sh(&backup, &format!("( {checks} ) >/dev/null\n{own}"));
+        assert!(backup.join("data/toc.dat").is_file());
+        let (before, name) = (db.fingerprint(), db.name.clone());
+        let aside = format!("aside_{name}");
+        db.psql("postgres", &format!("ALTER DATABASE {name} RENAME TO {aside}"));
+        let recover = |text: &str| text.replace("recovered", &name);
+        db.psql("postgres", &recover(&code_of(&text, 3)));
+        db.inside(&["rm", "-rf", "/tmp/recovery"], b"");
+        db.copy_in(&backup, "/tmp/recovery");
+        let restore = recover(&code_of(&text, 4)).replace(" data", " -U terragnos data");
+        db.inside(&["sh", "-ec", &format!("cd /tmp/recovery && {restore}")], b"");
+        for statement in recover(&code_of(&text, 5)).lines() {
+            db.psql("postgres", statement);
+        }
+        assert_eq!(db.fingerprint(), before);
+        db.psql("postgres", &format!("DROP DATABASE {name}"));
+        db.psql("postgres", &format!("ALTER DATABASE {aside} RENAME TO {name}"));
+    }
+}
+
+#[test]
+fn what_this_host_can_not_read_it_proves_when_it_writes_it_and_restores_with_the_identity() {
+    let db = &mut Database::create("age", CONTENT);
+    let recipient = db.identity("key");
+    let stranger = db.identity("other");
+    assert_ne!(recipient, stranger);
+    db.set("TG_AGE_RECIPIENTS", &recipient);
+    let before = db.fingerprint();
+    let made = db.tg(&["create", "--verify"]);
+    ok(&made);
+    let id = made.text("id");
+    let text = fs::read_to_string(made.text("manifest")).unwrap();
+    let manifest: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(manifest["recipients"], serde_json::json!([recipient]));
+    let files = manifest["files"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap());
+    let plain: Vec<_> = files.filter(|name| !name.ends_with(".age")).collect();
+    assert_eq!(plain, ["RECOVERY.md", "SHA256SUMS"]);
+    ok(&db.tg(&["check", "--verified", "--intact"]));
+    for words in [&["verify", &id][..], &["restore", &id]] {
+        let refused = db.tg(words);
+        let code = if words[0] == "verify" { "could-not-verify" } else { "encrypted" };
+        assert_eq!((refused.exit, refused.code()), (10, code.into()), "{refused:?}");
+    }
+    let (key, other) = (db.path("key").display().to_string(), db.path("other").display().to_string());
+    let refused = db.tg(&["restore", &id, "--identity", &other]);
+    assert_eq!((refused.exit, refused.code()), (10, "wrong-identity".into()), "{refused:?}");
+    ok(&db.tg(&["verify", &id, "--identity", &key]));
+    ok(&db.tg(&["restore", &id, "--identity", &key]));
+    assert_eq!(db.fingerprint(), before);
+    assert_eq!((db.in_store().1, db.left_in_docker()), (vec![], 0), "nothing readable is left");
+    let wrong = db.tg(&["create", "--identity", "/nonexistent"]);
+    assert_eq!((wrong.exit, wrong.code()), (10, "bad-setting".into()));
+}
+
 #[test]
 fn rows_that_a_perfect_pg_restore_does_not_miss_are_missed_by_the_proof() {
     let db = &Database::create("rows", CONTENT);

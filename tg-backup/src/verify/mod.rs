@@ -15,10 +15,12 @@ use tg_core::{Answer, Session, history};
 
 use crate::cli::{Cli, VerifyOptions};
 use crate::context::Context;
+use crate::crypt::Identities;
 use crate::database::Database;
 use crate::error::Error;
 use crate::fresh;
 use crate::manifest::Manifest;
+use crate::readable::Readable;
 use crate::source::{self, Wanted};
 use crate::store::Entry;
 use record::{Outcome, Verification};
@@ -38,9 +40,10 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &VerifyOptions) -> Resu
     session.emit.begin_change(Journal::create(&ctx.state, &session.run, crate::TOOL)?)?;
     let _read = entry.hold()?;
     let ended = fresh::check(&ctx, &entry, &manifest).and_then(|()| {
+        let files = Readable::of(&ctx, &entry, &manifest, &ctx.identities)?;
         let server =
             Server::start(&ctx, &manifest.database, &image(&ctx, &manifest, options)?, options.memory)?;
-        prove::run(&ctx, &server.throwaway, &entry, &manifest)
+        prove::run(&ctx, &server.throwaway, files.path(), &manifest)
     });
     conclude(&ctx, &entry, &manifest, ended, begun)
 }
@@ -68,9 +71,13 @@ pub(crate) fn made(
     ctx: &Context,
     server: Result<Server, Error>,
     (entry, manifest): (&Entry, &Manifest),
-    begun: Instant,
+    identities: &Identities,
 ) -> Result<Answer, Error> {
-    let ended = server.and_then(|server| prove::run(ctx, &server.throwaway, entry, manifest));
+    let begun = Instant::now();
+    let ended = server.and_then(|server| {
+        let files = Readable::of(ctx, entry, manifest, identities)?;
+        prove::run(ctx, &server.throwaway, files.path(), manifest)
+    });
     conclude(ctx, entry, manifest, ended, begun)
 }
 

@@ -1,5 +1,6 @@
 //! The proof itself: roles, database, data, and then every table against the manifest.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,6 @@ use crate::error::Error;
 use crate::fresh;
 use crate::globals::GLOBALS;
 use crate::manifest::Manifest;
-use crate::store::Entry;
 use crate::tally::Depth;
 use crate::verify::restore_log;
 use crate::verify::throwaway::{BACKUPS, ROOT, Throwaway};
@@ -33,45 +33,50 @@ pub(crate) struct Proof {
 pub(crate) fn run(
     ctx: &Context,
     server: &Throwaway,
-    entry: &Entry,
+    files: &Path,
     manifest: &Manifest,
 ) -> Result<Proof, Error> {
     let depth = manifest.depth();
-    let intent = json!({"id": entry.id, "depth": depth});
-    ctx.change("verify", &format!("restore {} into a throwaway server and compare", entry.id), intent, || {
-        let place = format!("{BACKUPS}/{}", directory_name(entry));
-        let begun = Instant::now();
-        roles(server, entry, manifest, &place)?;
-        let database = Database { tablespace: "pg_default".into(), ..manifest.database.clone() };
-        server.connect("template1")?.batch_execute(&database.create(&database.name))?;
-        restore(ctx, server, manifest, &place)?;
-        let restore_ms = milliseconds(begun);
-        let reading = Instant::now();
-        let connect = || server.connect(&database.name);
-        let restored = fresh::read(&connect, depth)?;
-        if let Some(difference) = difference(&restored, &manifest.facts()) {
-            return Err(Error::Differs(difference));
-        }
-        dress(server, &database)?;
-        let read_ms = milliseconds(reading);
-        let data = json!({"restore_ms": restore_ms, "read_ms": read_ms, "tables": manifest.tables.len()});
-        Ok((Proof { depth, restore_ms, read_ms }, data))
-    })
+    let intent = json!({"id": manifest.id, "depth": depth});
+    ctx.change(
+        "verify",
+        &format!("restore {} into a throwaway server and compare", manifest.id),
+        intent,
+        || {
+            let place = format!("{BACKUPS}/{}", directory_name(files));
+            let begun = Instant::now();
+            roles(server, files, manifest, &place)?;
+            let database = Database { tablespace: "pg_default".into(), ..manifest.database.clone() };
+            server.connect("template1")?.batch_execute(&database.create(&database.name))?;
+            restore(ctx, server, manifest, &place)?;
+            let restore_ms = milliseconds(begun);
+            let reading = Instant::now();
+            let connect = || server.connect(&database.name);
+            let restored = fresh::read(&connect, depth)?;
+            if let Some(difference) = difference(&restored, &manifest.facts()) {
+                return Err(Error::Differs(difference));
+            }
+            dress(server, &database)?;
+            let read_ms = milliseconds(reading);
+            let data = json!({"restore_ms": restore_ms, "read_ms": read_ms, "tables": manifest.tables.len()});
+            Ok((Proof { depth, restore_ms, read_ms }, data))
+        },
+    )
 }
 
 fn milliseconds(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-fn directory_name(entry: &Entry) -> String {
-    entry.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+fn directory_name(files: &Path) -> String {
+    files.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The very file that a person would run, where there is one; else the roles by name, who can own
 /// and be granted but not log in.
-fn roles(server: &Throwaway, entry: &Entry, manifest: &Manifest, place: &str) -> Result<(), Error> {
+fn roles(server: &Throwaway, files: &Path, manifest: &Manifest, place: &str) -> Result<(), Error> {
     let bootstrap = &manifest.database.bootstrap_role;
-    if !entry.path.join(GLOBALS).is_file() {
+    if !files.join(GLOBALS).is_file() {
         let mut client = server.connect("template1")?;
         for role in manifest.roles.iter().filter(|role| *role != bootstrap) {
             client.batch_execute(&format!("CREATE ROLE {} NOLOGIN", ident(role)))?;

@@ -17,6 +17,8 @@ pub(crate) struct Database {
     dir: tempfile::TempDir,
     /// Dropped with the database.
     roles: Vec<String>,
+    /// What the tool finds in its environment.
+    environment: Vec<(String, String)>,
 }
 
 /// How the tool ended.
@@ -49,14 +51,40 @@ impl Database {
         let own = || concat!(env!("CARGO_MANIFEST_DIR"), "/../.lab/stack").into();
         let stack = std::env::var_os("TG_LAB_STACK").unwrap_or_else(own);
         let name = format!("bk_{short}_{}", std::process::id());
-        let database =
-            Database { name, stack: stack.into(), dir: tempfile::tempdir().unwrap(), roles: vec![] };
+        let database = Database {
+            name,
+            stack: stack.into(),
+            dir: tempfile::tempdir().unwrap(),
+            roles: vec![],
+            environment: vec![],
+        };
         let password = std::fs::read_to_string(database.stack.join("secrets/db_password")).unwrap();
         let url = format!("postgres://{USER}:{}@db:5432/{}", password.trim(), database.name);
         std::fs::write(database.path("url"), url).unwrap();
         database.psql("postgres", &format!("CREATE DATABASE {} TEMPLATE template0", database.name));
         database.sql(content);
         database
+    }
+
+    /// Sets a variable for every run of the tool from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// A new identity of age, in a file; its recipient.
+    pub(crate) fn identity(&self, name: &str) -> String {
+        let made = Command::new("age-keygen").arg("-o").arg(self.path(name)).output().unwrap();
+        assert!(made.status.success());
+        let text = std::fs::read_to_string(self.path(name)).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned()
+    }
+
+    /// Copies a directory of this host into the server's container.
+    pub(crate) fn copy_in(&self, from: &std::path::Path, to: &str) {
+        let mut command = Command::new("docker");
+        command.args(["compose", "--project-directory"]).arg(&self.stack).arg("cp");
+        command.arg(from).arg(format!("db:{to}"));
+        assert!(command.stderr(Stdio::null()).status().unwrap().success());
     }
 
     /// A role of the test's own, which is given to nobody else.
@@ -110,6 +138,7 @@ impl Database {
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tg-backup"));
         command.arg("-q").arg("-C").arg(&self.stack).args(words).env_remove("TG_RUN_ID");
+        command.envs(self.environment.iter().cloned());
         for (flag, name) in
             [("--state-dir", "state"), ("--backup-dir", "backups"), ("--database-url-file", "url")]
         {
@@ -172,7 +201,7 @@ impl Database {
         command
     }
 
-    fn psql(&self, database: &str, sql: &str) -> String {
+    pub(crate) fn psql(&self, database: &str, sql: &str) -> String {
         let output = self.psql_command(database, sql).output().unwrap();
         assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()

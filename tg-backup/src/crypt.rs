@@ -1,0 +1,248 @@
+//! Backups that this host can write and not read: every file is encrypted for age recipients, whose
+//! identities are kept elsewhere.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Mutex;
+
+use age::x25519::{Identity, Recipient};
+use tg_core::project::Project;
+use tg_core::{Error as CoreError, atomic_file};
+
+use crate::error::Error;
+use crate::tally::joined;
+
+/// What an encrypted file's name ends with.
+pub(crate) const SUFFIX: &str = ".age";
+const KEY: &str = "age_recipients";
+const IDENTITY_KEY: &str = "age_identity_file";
+const PIECE: usize = 64 * 1024;
+
+/// Who can read what is written.
+#[derive(Clone)]
+pub(crate) struct Recipients(Vec<Recipient>);
+
+/// Who we are, where this host may read after all.
+#[derive(Clone, Default)]
+pub(crate) struct Identities(Vec<Identity>);
+
+impl Recipients {
+    /// From `age_recipients`: recipients, or files that hold one a line; nothing where none is named.
+    pub(crate) fn of(project: &Project) -> Result<Option<Self>, Error> {
+        let settings = project.settings();
+        let words = settings.list(&[], KEY, "")?;
+        let mut all = Vec::new();
+        for word in &words {
+            let wrong = |problem: String| {
+                let origin = settings.origin(KEY);
+                Error::Core(CoreError::Setting { key: KEY.into(), origin, problem })
+            };
+            if word.starts_with("age1") {
+                all.push(recipient(word).map_err(wrong)?);
+            } else {
+                let path = project.path(word);
+                let text =
+                    fs::read_to_string(&path).map_err(|e| wrong(format!("{}: {e}", path.display())))?;
+                let before = all.len();
+                for line in lines(&text) {
+                    all.push(recipient(line).map_err(wrong)?);
+                }
+                if all.len() == before {
+                    return Err(wrong(format!("{} has no recipient", path.display())));
+                }
+            }
+        }
+        Ok((!all.is_empty()).then_some(Recipients(all)))
+    }
+
+    /// As they are written.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.iter().map(ToString::to_string).collect()
+    }
+
+    /// An identity that can read what is written from now on, as long as this process lives.
+    pub(crate) fn with_ephemeral(&mut self) -> Identities {
+        let identity = Identity::generate();
+        self.0.push(identity.to_public());
+        Identities(vec![identity])
+    }
+
+    /// Replaces every file below a directory by its encrypted self.
+    pub(crate) fn encrypt(&self, root: &Path) -> Result<(), Error> {
+        let files = files_below(root)?;
+        each(&files, &|path| {
+            let encrypted = with_suffix(path);
+            let work = || -> io::Result<()> {
+                let recipients = self.0.iter().map(|r| r as &dyn age::Recipient);
+                let encryptor = age::Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
+                let output = BufWriter::new(private(&encrypted)?);
+                let mut writer = encryptor.wrap_output(output)?;
+                copy(&mut File::open(path)?, &mut writer)?;
+                // Without it the last piece is missing, and the file can't be decrypted.
+                writer.finish()?.flush()?;
+                fs::remove_file(path)
+            };
+            work().map_err(|e| CoreError::file(&encrypted, &e).into())
+        })
+    }
+}
+
+impl Identities {
+    /// From the flag, or `age_identity_file`; none where neither is given.
+    pub(crate) fn of(project: &Project, flag: Option<&Path>) -> Result<Self, Error> {
+        let here = std::env::current_dir().unwrap_or_default();
+        let flag = flag.map(|path| here.join(path));
+        let Some(path) = project.settings().get(flag, IDENTITY_KEY, |text| Ok(project.path(text)))? else {
+            return Ok(Identities::default());
+        };
+        let wrong = |problem: String| CoreError::Setting {
+            key: IDENTITY_KEY.into(),
+            origin: path.display().to_string(),
+            problem,
+        };
+        let text = fs::read_to_string(&path).map_err(|e| wrong(e.to_string()))?;
+        // The error would repeat nothing of the line, and neither do we.
+        let identity = |line| Identity::from_str(line).map_err(|_| wrong("a line is no age identity".into()));
+        let all: Result<Vec<_>, _> = lines(&text).map(identity).collect();
+        let all = all?;
+        if all.is_empty() {
+            return Err(wrong("it has no identity".into()).into());
+        }
+        Ok(Identities(all))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Writes the decrypted selves of files, told relative to one directory, below another.
+    pub(crate) fn decrypt<'a>(
+        &self,
+        files: impl Iterator<Item = &'a str>,
+        from: &Path,
+        to: &Path,
+    ) -> Result<(), Error> {
+        let files: Vec<PathBuf> = files.filter(|name| name.ends_with(SUFFIX)).map(PathBuf::from).collect();
+        each(&files, &|relative| {
+            let (source, target) = (from.join(relative), to.join(relative.with_extension("")));
+            if let Some(parent) = target.parent() {
+                atomic_file::make_dir(parent)?;
+            }
+            self.decrypt_file(&source, &target).map_err(|e| match e {
+                age::DecryptError::NoMatchingKeys => Error::NotForUs,
+                other => CoreError::file(&source, &io::Error::other(other.to_string())).into(),
+            })
+        })
+    }
+
+    fn decrypt_file(&self, source: &Path, target: &Path) -> Result<(), age::DecryptError> {
+        let decryptor = age::Decryptor::new(BufReader::new(File::open(source)?))?;
+        let mut reader = decryptor.decrypt(self.0.iter().map(|i| i as &dyn age::Identity))?;
+        let mut output = BufWriter::new(private(target)?);
+        copy(&mut reader, &mut output)?;
+        Ok(output.flush()?)
+    }
+}
+
+fn recipient(text: &str) -> Result<Recipient, String> {
+    Recipient::from_str(text).map_err(|problem| format!("{text}: {problem}"))
+}
+
+/// As age's own files are read: one a line, `#` begins a comment.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+fn with_suffix(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(SUFFIX);
+    name.into()
+}
+
+fn private(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match from.read(&mut piece)? {
+            0 => return Ok(()),
+            n => to.write_all(&piece[..n])?,
+        }
+    }
+}
+
+fn files_below(root: &Path) -> Result<Vec<PathBuf>, Error> {
+    let (mut files, mut waiting) = (Vec::new(), vec![root.to_owned()]);
+    while let Some(directory) = waiting.pop() {
+        for entry in fs::read_dir(&directory).map_err(|e| CoreError::file(&directory, &e))? {
+            let path = entry.map_err(|e| CoreError::file(&directory, &e))?.path();
+            if path.is_dir() { waiting.push(path) } else { files.push(path) }
+        }
+    }
+    Ok(files)
+}
+
+/// All files, as many at a time as there are processors.
+fn each(files: &[PathBuf], work: &(dyn Fn(&Path) -> Result<(), Error> + Sync)) -> Result<(), Error> {
+    let queue = Mutex::new(files.iter());
+    let next = || queue.lock().ok()?.next();
+    let worker = || -> Result<(), Error> {
+        while let Some(path) = next() {
+            work(path)?;
+        }
+        Ok(())
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        threads.into_iter().map(joined).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(content: &[u8]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("data")).unwrap();
+        fs::write(dir.path().join("data/1.dat.zst"), content).unwrap();
+        fs::write(dir.path().join("globals.sql"), "CREATE ROLE x").unwrap();
+        dir
+    }
+
+    #[test]
+    fn what_was_encrypted_is_read_by_its_recipients_alone() {
+        let content = vec![7u8; 200_000];
+        let (dir, plain) = (tree(&content), tempfile::tempdir().unwrap());
+        let mut recipients = Recipients(vec![Identity::generate().to_public()]);
+        let ours = recipients.with_ephemeral();
+        recipients.encrypt(dir.path()).unwrap();
+        let names = ["data/1.dat.zst.age", "globals.sql.age"];
+        let mut there: Vec<_> = files_below(dir.path()).unwrap();
+        there.sort();
+        assert_eq!(there, names.map(|name| dir.path().join(name)));
+        ours.decrypt(names.into_iter(), dir.path(), plain.path()).unwrap();
+        assert_eq!(fs::read(plain.path().join("data/1.dat.zst")).unwrap(), content);
+        let stranger = Identities(vec![Identity::generate()]);
+        let refused = stranger.decrypt(names.into_iter(), dir.path(), plain.path());
+        assert!(matches!(refused, Err(Error::NotForUs)), "{refused:?}");
+    }
+
+    #[test]
+    fn a_cut_file_is_not_decrypted() {
+        let (dir, plain) = (tree(&[7; 200_000]), tempfile::tempdir().unwrap());
+        let mut recipients = Recipients(vec![]);
+        let ours = recipients.with_ephemeral();
+        recipients.encrypt(dir.path()).unwrap();
+        let path = dir.path().join("data/1.dat.zst.age");
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(path.metadata().unwrap().len() - 100).unwrap();
+        assert!(ours.decrypt(["data/1.dat.zst.age"].into_iter(), dir.path(), plain.path()).is_err());
+    }
+}
