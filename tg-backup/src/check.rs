@@ -6,14 +6,14 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use tg_core::{Answer, Session, atomic_file};
 
+use crate::catalog::Backup;
 use crate::cli::{CheckOptions, Cli};
 use crate::context::Context;
 use crate::error::Error;
 use crate::manifest::Manifest;
 use crate::prometheus;
-use crate::store::Entry;
 use crate::verify::record::Verification;
-use crate::{clock, fresh};
+use crate::{catalog, clock, fresh};
 
 /// What the backups of one database amount to.
 #[derive(Default)]
@@ -26,11 +26,11 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// From entries, newest first.
-    pub(crate) fn of(database: &str, entries: &[Entry]) -> Self {
+    /// From backups, newest first.
+    pub(crate) fn of(database: &str, backups: &[Backup]) -> Self {
         let mut standing = Standing { database: database.to_owned(), ..Standing::default() };
-        for entry in entries {
-            let Ok(manifest) = &entry.manifest else {
+        for backup in backups {
+            let Ok(manifest) = &backup.manifest else {
                 standing.damaged += 1;
                 continue;
             };
@@ -42,7 +42,7 @@ impl Standing {
                 standing.newest = Some((**manifest).clone());
             }
             if standing.newest_verified.is_none()
-                && let Some(proof) = entry.verification().filter(Verification::is_good)
+                && let Some(proof) = backup.verification.clone().filter(Verification::is_good)
             {
                 standing.newest_verified = Some(((**manifest).clone(), proof));
             }
@@ -81,11 +81,16 @@ impl Standing {
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &CheckOptions) -> Result<Answer, Error> {
     let ctx = Context::aside(session, cli, "check", "checking the backups of")?;
-    let entries = ctx.store.list();
-    let standing = Standing::of(&ctx.target.name, &entries);
+    let mut backups = if options.stored {
+        catalog::merged(Vec::new(), catalog::stored(&ctx)?)
+    } else {
+        catalog::all(&ctx)?
+    };
+    backups.retain(|b| b.stored || !options.stored);
+    let standing = Standing::of(&ctx.target.name, &backups);
     let mut complaint = standing.complaint(options.verified, options.max_age);
     if let (None, true, Some(manifest)) = (&complaint, options.intact, standing.counts(options.verified)) {
-        complaint = damage(&ctx, &entries, manifest)?;
+        complaint = damage(&ctx, &backups, manifest)?;
     }
     if let Some(file) = &options.prometheus {
         let text = prometheus::text(&standing, complaint.is_none(), SystemTime::now());
@@ -99,9 +104,11 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CheckOptions) -> Resul
     Ok(Answer::yes(format!("{id} is there"), data))
 }
 
-fn damage(ctx: &Context, entries: &[Entry], manifest: &Manifest) -> Result<Option<String>, Error> {
-    let Some(entry) = entries.iter().find(|e| e.id == manifest.id) else { return Ok(None) };
-    match fresh::check(ctx, entry, manifest) {
+fn damage(ctx: &Context, backups: &[Backup], manifest: &Manifest) -> Result<Option<String>, Error> {
+    let Some(entry) = backups.iter().find(|b| b.id == manifest.id).and_then(Backup::entry) else {
+        return Ok(None);
+    };
+    match fresh::check(ctx, &entry, manifest) {
         Err(Error::Damaged { id, file, problem }) => Ok(Some(format!("{id} is damaged: {file}: {problem}"))),
         other => other.map(|()| None),
     }
@@ -131,7 +138,7 @@ mod tests {
     use crate::verify::record::Outcome;
 
     fn standing(root: &Path) -> Standing {
-        Standing::of("x", &Store::at(root.to_owned()).list())
+        Standing::of("x", &catalog::local(&Store::at(root.to_owned())))
     }
 
     #[test]
@@ -170,7 +177,7 @@ mod tests {
     fn a_backup_of_another_database_does_not_count() {
         let root = tempfile::tempdir().unwrap();
         synthetic(root.path());
-        let other = Standing::of("y", &Store::at(root.path().to_owned()).list());
+        let other = Standing::of("y", &catalog::local(&Store::at(root.path().to_owned())));
         assert_eq!((other.backups, other.newest.is_none()), (0, true));
     }
 }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use tg_core::cli::{Shared, duration};
 use tg_core::database::DatabaseFlags;
 
 use crate::prune::policy::Policy;
+use crate::taken::Method;
 use crate::tally::Depth;
 
 /// Where backups live unless somebody says otherwise, beside the compose file.
@@ -64,8 +65,14 @@ pub(crate) enum Action {
     /// own, and gone afterwards. Exit 0: verified. Exit 1: not restorable, and why. Any other: it
     /// could not be tried, which says nothing about the backup.
     Verify(VerifyOptions),
+    /// How long a backup, a rollback point and each way back would take here
+    Plan,
     /// Show backups and rollback points, newest first
     List(ListOptions),
+    /// Copy to the store what is not there yet; `create` does so by itself
+    Push(WhichBackup),
+    /// Bring a copy back from the store; `verify` and `restore` do so by themselves
+    Fetch(WhichBackup),
     /// Is there a backup to rely on? Exit 0: yes. Exit 1: no, and why
     ///
     /// For gates, such as `tg-backup check --max-age 24h --verified && …`, and for monitors.
@@ -103,6 +110,15 @@ pub(crate) struct CreateOptions {
     #[arg(long, value_name = "DEPTH", value_enum, default_value_t)]
     pub tables_hash: Depth,
 
+    /// How it is made [x-tg: backup_method] [default: dump]
+    #[arg(long, value_name = "METHOD", value_enum)]
+    pub method: Option<Method>,
+
+    /// Only what has changed since the newest backup of the whole server; PostgreSQL 17 and later,
+    /// with summarize_wal
+    #[arg(long)]
+    pub incremental: bool,
+
     /// Workers of the dump [default: as many as the sizes of the tables keep busy]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub jobs: Option<u8>,
@@ -118,7 +134,7 @@ pub(crate) struct CreateOptions {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WhichBackup {
-    /// A backup, as `list` shows it [default: the newest of this database]
+    /// A backup, as `list` shows it [default: the newest of this database; of `push` all that wait]
     pub id: Option<String>,
 
     /// The one that this run made
@@ -136,7 +152,11 @@ pub(crate) struct CheckOptions {
     #[arg(long)]
     pub verified: bool,
 
-    /// Read its files again and compare them with their hashes
+    /// One of which there is a copy in the store
+    #[arg(long)]
+    pub stored: bool,
+
+    /// Read its files here again and compare them with their hashes
     #[arg(long)]
     pub intact: bool,
 
@@ -145,10 +165,26 @@ pub(crate) struct CheckOptions {
     pub prometheus: Option<PathBuf>,
 }
 
+/// Where backups are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Places {
+    /// In the directory.
+    Local,
+    /// In the store.
+    Store,
+    /// In both.
+    #[default]
+    Both,
+}
+
 #[derive(Args, Clone, Debug)]
 pub(crate) struct PruneOptions {
     #[command(flatten)]
     pub policy: Policy,
+
+    /// Where: in the directory, in the store, or in both, each judged for itself
+    #[arg(long, value_name = "PLACE", value_enum, default_value_t)]
+    pub r#in: Places,
 
     /// Of every database in the directory, each for itself, instead of this project's alone
     #[arg(long)]
@@ -190,6 +226,8 @@ impl Default for CreateOptions {
         CreateOptions {
             lock_wait: LOCK_WAIT,
             tables_hash: Depth::default(),
+            method: None,
+            incremental: false,
             jobs: None,
             verify: false,
             memory: None,
@@ -208,6 +246,10 @@ pub(crate) struct ListOptions {
 pub(crate) enum PointAction {
     /// Copy the database inside its server; the application must be stopped
     Create,
+    /// Show the rollback points, newest first
+    List,
+    /// Bring a rollback point back, the newest where none is named
+    Restore(PointRestoreOptions),
     /// Drop a rollback point
     Drop {
         /// Which; without it every point of this database
@@ -216,6 +258,16 @@ pub(crate) enum PointAction {
 }
 
 #[derive(Args, Clone, Debug)]
+pub(crate) struct PointRestoreOptions {
+    /// Which; without it the newest
+    pub id: Option<String>,
+
+    /// Restore although rows that were written since are lost
+    #[arg(long)]
+    pub accept_data_loss: bool,
+}
+
+#[derive(Args, Clone, Debug, Default)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["id", "run", "latest"]))]
 pub(crate) struct RestoreOptions {
     /// A backup or a rollback point, as `list` shows it

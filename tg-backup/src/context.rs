@@ -1,5 +1,7 @@
 //! What every command works with: the project, its database, and where backups live.
 
+use std::sync::OnceLock;
+
 use serde_json::{Value, json};
 use tg_core::database::Target;
 use tg_core::engine::Engine;
@@ -12,15 +14,19 @@ use crate::cli::{Cli, DEFAULT_BACKUP_DIR};
 use crate::cluster::Cluster;
 use crate::crypt::{Identities, Recipients};
 use crate::error::Error;
+use crate::remote::Place;
 use crate::store::Store;
 use crate::{clients, sidecar};
 
 pub(crate) struct Context<'a> {
     pub session: &'a Session,
-    pub engine: Engine,
+    pub project: Project,
+    engine: OnceLock<Engine>,
     pub target: Target,
     pub state: State,
     pub store: Store,
+    /// Where copies of backups go, if anywhere.
+    pub place: Option<Place>,
     /// For whom backups are encrypted, if at all.
     pub recipients: Option<Recipients>,
     /// Who may read encrypted ones here.
@@ -34,32 +40,45 @@ impl<'a> Context<'a> {
         let project = Project::load(session)?;
         let engine = Engine::connect()?;
         let target = Target::find(session, &project, &engine, &cli.database)?;
-        Self::tell(session, cli, &project, (engine, target), (command, about))
+        Self::tell(session, cli, project, (Some(engine), target), (command, about))
     }
 
     /// The same for work beside the database, which need not be there.
     pub(crate) fn aside(session: &'a Session, cli: &Cli, command: &str, about: &str) -> Result<Self, Error> {
         let project = Project::load(session)?;
         let target = Target::written(session, &project, &cli.database)?;
-        Self::tell(session, cli, &project, (Engine::connect()?, target), (command, about))
+        Self::tell(session, cli, project, (None, target), (command, about))
     }
 
     fn tell(
         session: &'a Session,
         cli: &Cli,
-        project: &Project,
-        (engine, target): (Engine, Target),
+        project: Project,
+        (engine, target): (Option<Engine>, Target),
         (command, about): (&str, &str),
     ) -> Result<Self, Error> {
-        let (state, store) = (project.state()?, store(project, cli)?);
+        let (state, store) = (project.state()?, store(&project, cli)?);
+        let place = Place::of(session, &project)?;
         let plan = json!({
             "version": crate::VERSION, "command": command, "project": project.name, "database": target.place(),
             "backup_dir": store.root(), "state_dir": state.root(), "dry_run": cli.dry_run,
         });
         session.emit.start(&format!("{about} {}", target.name), plan)?;
+        let engine = engine.map_or_else(OnceLock::new, OnceLock::from);
         let (recipients, identities) =
-            (Recipients::of(project)?, Identities::of(project, cli.identity.as_deref())?);
-        Ok(Context { session, engine, target, state, store, recipients, identities, dry_run: cli.dry_run })
+            (Recipients::of(&project)?, Identities::of(&project, cli.identity.as_deref())?);
+        Ok(Context {
+            session,
+            project,
+            engine,
+            target,
+            state,
+            store,
+            place,
+            recipients,
+            identities,
+            dry_run: cli.dry_run,
+        })
     }
 
     /// Takes the lock, opens the journal, and clears away what a killed run of ours left running.
@@ -68,6 +87,15 @@ impl<'a> Context<'a> {
         sidecar::sweep(self)?;
         clients::sweep(self)?;
         Ok(lock)
+    }
+
+    /// The Docker engine, connected to when it is needed first.
+    pub(crate) fn engine(&self) -> Result<&Engine, Error> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(engine);
+        }
+        let engine = Engine::connect()?;
+        Ok(self.engine.get_or_init(|| engine))
     }
 
     /// A connection beside the database, for what can't be done from inside it.

@@ -10,13 +10,14 @@ use tg_core::{Answer, Session};
 use crate::answer::{changed, size, unchanged, unsigned};
 use crate::cli::{Cli, CreateOptions};
 use crate::context::{Context, make_store};
-use crate::crypt::{Identities, Recipients};
+use crate::crypt::Recipients;
 use crate::database::Database;
 use crate::error::Error;
 use crate::manifest::{MANIFEST, Manifest};
 use crate::store::{Entry, Partial};
+use crate::taken::Method;
 use crate::verify::{self, Server};
-use crate::{dump, names, preflight, publish, tally};
+use crate::{dump, names, physical, preflight, publish, push, tally};
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Result<Answer, Error> {
     let begun = Instant::now();
@@ -31,38 +32,51 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
     make_store(&ctx.store)?;
     sweep(&ctx)?;
     let database = preflight::run(&ctx)?;
+    let method = method(&ctx, options)?;
     let at = SystemTime::now();
     let (id, partial) = start(&ctx, at)?;
-    let (dumped, server) = std::thread::scope(|scope| {
-        let server = options.verify.then(|| scope.spawn(|| server(&ctx, &database, options)));
-        let dumped = dump::run(&ctx, &partial.path, &database, options);
-        (dumped, server.map(tally::joined))
+    let (taken, server) = std::thread::scope(|scope| {
+        let server = options.verify.then(|| scope.spawn(|| server(&ctx, &database, method, options)));
+        let taken = match method {
+            Method::Dump => dump::run(&ctx, &partial.path, &database, options),
+            Method::Basebackup => physical::run(&ctx, &partial, &database, options),
+        };
+        (taken, server.map(tally::joined))
     });
     let mut recipients = ctx.recipients.clone();
     // What proves it must read it, and nobody on this host can later.
     let ephemeral = recipients.as_mut().filter(|_| options.verify).map(Recipients::with_ephemeral);
     let facts =
-        publish::Facts { id: &id, database, dumped: dumped?, at, begun, recipients: recipients.as_ref() };
+        publish::Facts { id: &id, database, taken: taken?, at, begun, recipients: recipients.as_ref() };
     let (manifest, path) = publish::run(&ctx, partial, facts)?;
     let made = changed(&ctx, "backup", sentence(&manifest, begun), summary(&manifest, &path, true, begun))?;
-    let Some(server) = server else { return Ok(made) };
-    // The project is free again: a proof changes nothing of it.
+    // The project is free again: neither a proof nor a copy changes anything of it.
     drop(lock);
     let entry = Entry { id, path, manifest: Ok(Box::new(manifest.clone())) };
-    proven(&ctx, made, server, (&entry, &manifest), &ephemeral.unwrap_or_default())
+    let backup = (&entry, &manifest);
+    let proof = server.map(|server| verify::made(&ctx, server, backup, &ephemeral.unwrap_or_default()));
+    all_in_all(made, &entry.id, proof, push::made(&ctx, backup))
+}
+
+/// The flag, else `backup_method`, else a dump.
+fn method(ctx: &Context, options: &CreateOptions) -> Result<Method, Error> {
+    let known = |text: &str| <Method as clap::ValueEnum>::from_str(text, false);
+    let set = ctx.project.settings().get(options.method, "backup_method", known)?.unwrap_or_default();
+    if options.incremental && set != Method::Basebackup {
+        return Err(Error::NoIncremental("a dump is always whole".into()));
+    }
+    Ok(set)
 }
 
 /// A server for the proof, of the image that makes the backup.
-fn server<'a>(ctx: &'a Context, database: &Database, options: &CreateOptions) -> Result<Server<'a>, Error> {
+fn server<'a>(
+    ctx: &'a Context,
+    database: &Database,
+    method: Method,
+    options: &CreateOptions,
+) -> Result<Server<'a>, Error> {
     let container = ctx.target.container.as_ref().ok_or(Error::NoImage)?;
-    Server::start(ctx, database, &container.image_id, options.memory)
-}
-
-/// The proof decides; the backup is there in either case.
-fn both(made: Answer, proof: Answer) -> Answer {
-    let mut data = made.data;
-    data["verification"] = proof.data;
-    Answer { exit: proof.exit, msg: format!("{}; {}", made.msg, proof.msg), data }
+    Server::start(ctx, database, method, &container.image_id, options.memory)
 }
 
 fn plan(ctx: &Context) -> Result<Answer, Error> {
@@ -97,27 +111,42 @@ fn again(
 ) -> Result<Answer, Error> {
     let msg = format!("backup {} of this run is there already and intact", entry.id);
     let made = unchanged(ctx, "backup", msg, summary(manifest, &entry.path, false, Instant::now()))?;
-    if !options.verify || entry.verification().is_some_and(|proof| proof.is_good()) {
-        return Ok(made);
-    }
     drop(lock);
-    proven(ctx, made, server(ctx, &manifest.database, options), (entry, manifest), &ctx.identities)
+    let proven = entry.verification().is_some_and(|proof| proof.is_good());
+    let proof = (options.verify && !proven).then(|| {
+        let server = server(ctx, &manifest.database, manifest.method, options);
+        verify::made(ctx, server, (entry, manifest), &ctx.identities)
+    });
+    all_in_all(made, &entry.id, proof, push::made(ctx, (entry, manifest)))
 }
 
-/// Proves what was made; the backup is there whatever comes of that.
-fn proven(
-    ctx: &Context,
+/// The backup is there whatever came of its proof and its copy; the worst of the three is the end.
+fn all_in_all(
     made: Answer,
-    server: Result<Server, Error>,
-    backup: (&Entry, &Manifest),
-    identities: &Identities,
+    id: &str,
+    proof: Option<Result<Answer, Error>>,
+    copy: Option<Result<Value, Error>>,
 ) -> Result<Answer, Error> {
-    match verify::made(ctx, server, backup, identities) {
-        Ok(proof) => Ok(both(made, proof)),
-        Err(Error::Unverified { id, cause, .. }) => {
-            Err(Error::Unverified { id, cause, made: Some(made.data) })
+    let Answer { mut exit, mut msg, mut data } = made;
+    let (proof, copy) = (proof.transpose(), copy.transpose());
+    if let Ok(Some(copied)) = &copy {
+        data["copied"] = copied.clone();
+    }
+    match proof {
+        Ok(None) => {}
+        Ok(Some(proof)) => {
+            data["verification"] = proof.data;
+            exit = proof.exit;
+            msg = format!("{msg}; {}", proof.msg);
         }
-        Err(error) => Err(error),
+        Err(Error::Unverified { id, cause, .. }) => {
+            return Err(Error::Unverified { id, cause, made: Some(data) });
+        }
+        Err(error) => return Err(error),
+    }
+    match copy {
+        Err(error) => Err(Error::Unpushed { id: id.to_owned(), cause: Box::new(error), made: Some(data) }),
+        Ok(_) => Ok(Answer { exit, msg, data }),
     }
 }
 

@@ -200,7 +200,7 @@ fn each(files: &[PathBuf], work: &(dyn Fn(&Path) -> Result<(), Error> + Sync)) -
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
-        threads.into_iter().map(joined).collect()
+        threads.into_iter().try_for_each(joined)
     })
 }
 
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_cut_file_is_not_decrypted() {
-        let (dir, plain) = (tree(&[7; 200_000]), tempfile::tempdir().unwrap());
+        let (dir, plain) = (tree(&vec![7; 200_000]), tempfile::tempdir().unwrap());
         let mut recipients = Recipients(vec![]);
         let ours = recipients.with_ephemeral();
         recipients.encrypt(dir.path()).unwrap();

@@ -15,6 +15,7 @@ use crate::facts::{self, Facts, LargeObjects, Table};
 use crate::globals;
 use crate::locks::Budget;
 use crate::snapshot::Snapshot;
+use crate::taken::{Method, Taken};
 use crate::tally::{Tally, joined};
 use crate::watcher::Watcher;
 
@@ -32,23 +33,13 @@ const DUMP_AND_LIST: &str =
 /// What is worth a worker of its own, bytes.
 const WORTH_A_JOB: i64 = 16 << 20;
 
-/// What a dump is known to hold.
-pub(crate) struct Dumped {
-    pub facts: Facts,
-    pub roles: Vec<String>,
-    pub snapshot: String,
-    pub since: u64,
-    pub compression: &'static str,
-    pub jobs: usize,
-}
-
 /// Dumps and reads in one snapshot, then checks that the one covers the other.
 pub(crate) fn run(
     ctx: &Context,
     directory: &Path,
     database: &Database,
     options: &CreateOptions,
-) -> Result<Dumped, Error> {
+) -> Result<Taken, Error> {
     let compression = if database.server_version_num >= ZSTD_SINCE { ZSTD } else { GZIP };
     let intent = json!({"database": database.name, "directory": directory, "compression": compression});
     ctx.change("dump", &format!("dump {}", database.name), intent, || {
@@ -72,7 +63,18 @@ pub(crate) fn run(
         }
         covers(directory, &facts.tables)?;
         let data = told(&facts, jobs);
-        Ok((Dumped { facts, roles, snapshot: snapshot.at, since: snapshot.since, compression, jobs }, data))
+        let taken = Taken {
+            method: Method::Dump,
+            facts,
+            roles,
+            snapshot: snapshot.at,
+            since: snapshot.since,
+            format: "directory",
+            compression,
+            jobs,
+            physical: None,
+        };
+        Ok((taken, data))
     })
 }
 

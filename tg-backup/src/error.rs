@@ -44,6 +44,22 @@ pub(crate) enum Error {
     Encrypted { id: String, recipients: Vec<String> },
     #[error("the backup is not encrypted for the identity that was given")]
     NotForUs,
+    #[error(transparent)]
+    Store(#[from] crate::s3::Error),
+    #[error("no store is set")]
+    NoStore,
+    #[error("the store has not kept {file} of {id}")]
+    NotStored { id: String, file: String },
+    #[error("backup {id} was not copied to the store: {cause}")]
+    Unpushed { id: String, cause: Box<Error>, made: Option<Value> },
+    #[error("no incremental backup can be made: {0}")]
+    NoIncremental(String),
+    #[error("tablespaces {} lie outside the data directory", .0.join(", "))]
+    Tablespaces(Vec<String>),
+    #[error("{user} may not copy the server's files: {problem}")]
+    NoReplication { user: String, problem: String },
+    #[error("{0} is a backup of the whole server, not of one database")]
+    WholeServer(String),
     #[error("no backup and no rollback point {0}")]
     NotFound(String),
     #[error("database {database} is in use by {}", describe(sessions))]
@@ -100,13 +116,20 @@ impl Fault for Error {
             | Error::NotRestorable { .. }
             | Error::Throwaway { .. }
             | Error::OutOfMemory
+            | Error::NotStored { .. }
+            | Error::NoIncremental(_)
+            | Error::Tablespaces(_)
+            | Error::WholeServer(_)
             | Error::NotFound(_)
             | Error::InUse { .. }
             | Error::Held { .. }
             | Error::Differs(_)
             | Error::NothingKept(_) => Exit::Unchanged,
-            Error::Unverified { cause, .. } => cause.exit(),
-            Error::Encrypted { .. }
+            Error::Store(error) => error.exit(),
+            Error::Unverified { cause, .. } | Error::Unpushed { cause, .. } => cause.exit(),
+            Error::NoStore
+            | Error::NoReplication { .. }
+            | Error::Encrypted { .. }
             | Error::NotForUs
             | Error::NoImage
             | Error::ImageGone { .. }
@@ -139,6 +162,14 @@ impl Fault for Error {
             Error::ImageGone { .. } => "image-gone",
             Error::Encrypted { .. } => "encrypted",
             Error::NotForUs => "wrong-identity",
+            Error::Store(error) => error.code(),
+            Error::NoStore => "no-store",
+            Error::NotStored { .. } => "not-stored",
+            Error::Unpushed { .. } => "not-copied",
+            Error::NoIncremental(_) => "no-incremental",
+            Error::Tablespaces(_) => "tablespaces",
+            Error::NoReplication { .. } => "no-replication",
+            Error::WholeServer(_) => "whole-server",
             Error::NotFound(_) => "not-found",
             Error::InUse { .. } => "in-use",
             Error::Held { .. } => "tables-locked",
@@ -172,12 +203,27 @@ impl Fault for Error {
                 "correct it in the database and make another backup; a function that is not found wants ALTER FUNCTION … SET search_path".into()
             }
             Error::Unverified { cause, .. } => return cause.hint(),
+            Error::Store(error) => return error.hint(),
+            Error::NoStore => "set x-tg: backup_store or TG_BACKUP_STORE, such as s3://bucket/prefix?region=eu-central-1".into(),
+            Error::NotStored { .. } => "run tg-backup push again; if it stays so, look at the store".into(),
+            Error::Unpushed { cause, .. } => {
+                let cure = cause.hint().map_or(String::new(), |hint| format!("{hint}; "));
+                format!("{cure}then run tg-backup push")
+            }
             Error::OutOfMemory => "give it more with --memory".into(),
             Error::NoImage => "name one with --image, such as postgres:17".into(),
             Error::ImageGone { reference, .. } => {
                 format!("docker pull {reference}, or name an image that can bring it back with --image")
             }
             Error::Encrypted { .. } | Error::NotForUs => "name the file with the identity of one of its recipients with --identity".into(),
+            Error::NoIncremental(_) => {
+                "make a whole one first, on PostgreSQL 17 or later: ALTER SYSTEM SET summarize_wal = on; SELECT pg_reload_conf(); then tg-backup create --method basebackup".into()
+            }
+            Error::Tablespaces(_) => "back the database up with --method dump".into(),
+            Error::NoReplication { user, .. } => format!(
+                "ALTER ROLE {user} REPLICATION, and a line in pg_hba.conf: host replication {user} 127.0.0.1/32 scram-sha-256"
+            ),
+            Error::WholeServer(id) => format!("follow RECOVERY.md in {id}, or restore a dump"),
             Error::NotFound(_) => "see tg-backup list".into(),
             Error::InUse { .. } => {
                 "stop the application, end prepared transactions, then run the same command again".into()
@@ -200,7 +246,7 @@ impl Fault for Error {
 
     fn summary(&self) -> Option<Value> {
         match self {
-            Error::Unverified { made, .. } => made.clone(),
+            Error::Unverified { made, .. } | Error::Unpushed { made, .. } => made.clone(),
             _ => None,
         }
     }
@@ -211,7 +257,7 @@ impl Fault for Error {
             Error::NoSpace { free, needed, .. } => Some(json!({"free_bytes": free, "needed_bytes": needed})),
             Error::Damaged { id, file, problem } => Some(json!({"id": id, "file": file, "problem": problem})),
             Error::NotRestorable { object, problem } => Some(json!({"object": object, "problem": problem})),
-            Error::Unverified { cause, .. } => {
+            Error::Unverified { cause, .. } | Error::Unpushed { cause, .. } => {
                 Some(json!({"cause": cause.code(), "details": cause.details()}))
             }
             Error::InUse { sessions, .. } | Error::Held { sessions, .. } => {
@@ -224,6 +270,13 @@ impl Fault for Error {
             | Error::OutOfMemory
             | Error::NoImage
             | Error::ImageGone { .. }
+            | Error::Store(_)
+            | Error::NoIncremental(_)
+            | Error::Tablespaces(_)
+            | Error::NoReplication { .. }
+            | Error::WholeServer(_)
+            | Error::NoStore
+            | Error::NotStored { .. }
             | Error::Encrypted { .. }
             | Error::NotForUs
             | Error::NoDatabase(_)

@@ -36,6 +36,8 @@ pub(crate) struct Table {
     /// The transaction that wrote its row in the catalog.
     #[serde(skip)]
     pub written: String,
+    #[serde(skip)]
+    pub unlogged: bool,
     /// With its TOAST, without indexes.
     #[serde(skip)]
     pub bytes: i64,
@@ -102,6 +104,7 @@ pub(crate) fn tables(client: &mut impl GenericClient) -> Result<Vec<Table>, Erro
         name: row.get(2),
         condition: row.get(3),
         written: row.get(4),
+        unlogged: row.get(5),
         ..Table::default()
     };
     Ok(client.query(TABLES, &[])?.iter().map(row).collect())

@@ -5,6 +5,7 @@
 mod answer;
 mod backends;
 mod baseline;
+mod catalog;
 mod check;
 mod cli;
 mod clients;
@@ -29,19 +30,26 @@ mod loss;
 mod manifest;
 mod mark;
 mod names;
+mod physical;
+mod plan;
 mod point;
 mod preflight;
 mod prometheus;
 mod prune;
 mod publish;
+mod push;
 mod readable;
+mod recovery;
+mod remote;
 mod restore;
+mod s3;
 mod setting;
 mod sidecar;
 mod snapshot;
 mod source;
 mod store;
 mod swap;
+mod taken;
 mod tally;
 mod undo;
 mod verify;
@@ -67,11 +75,16 @@ pub fn run() -> ExitCode {
     session::conduct(TOOL, VERSION, &cli.shared, |session| match &cli.action() {
         Action::Create(options) => create::run(session, &cli, options),
         Action::Verify(options) => verify::run(session, &cli, options),
+        Action::Plan => plan::run(session, &cli),
+        Action::Push(which) => push::push(session, &cli, which),
+        Action::Fetch(which) => push::fetch(session, &cli, which),
         Action::Check(options) => check::run(session, &cli, options),
         Action::Prune(options) => prune::run(session, &cli, options),
         Action::List(options) => list::run(session, &cli, options),
         Action::Point { action: PointAction::Create } => point::create(session, &cli),
         Action::Point { action: PointAction::Drop { id } } => point::drop(session, &cli, id.as_deref()),
+        Action::Point { action: PointAction::List } => point::list(session, &cli),
+        Action::Point { action: PointAction::Restore(options) } => restore::point(session, &cli, options),
         Action::Restore(options) => restore::run(session, &cli, options),
         Action::Undo(options) => undo::run(session, &cli, options),
         Action::Commit(options) => commit::run(session, &cli, options),

@@ -7,28 +7,24 @@ use tg_core::project::Project;
 use tg_core::{Answer, Session};
 
 use crate::answer::size;
+use crate::catalog::{self, Backup};
 use crate::cli::{Cli, ListOptions};
 use crate::cluster::Cluster;
-use crate::context::store;
+use crate::context::Context;
 use crate::error::Error;
 use crate::manifest::MANIFEST;
 use crate::mark::Marked;
 use crate::names::Kind;
-use crate::store::Entry;
-use crate::verify::record::Verification;
 use crate::{clock, point};
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &ListOptions) -> Result<Answer, Error> {
-    let project = Project::load(session)?;
-    let store = store(&project, cli)?;
-    let start = json!({"version": crate::VERSION, "command": "list", "project": project.name, "backup_dir": store.root(), "check": options.check});
-    session.emit.start(&format!("backups in {}", store.root().display()), start)?;
+    let ctx = Context::aside(session, cli, "list", "backups of")?;
     let mut rows = Vec::new();
-    for entry in store.list() {
+    for found in catalog::all(&ctx)? {
         session.check("checking backups")?;
-        rows.push(backup(&entry, options.check));
+        rows.push(backup(&found, options.check));
     }
-    match in_server(session, cli, &project) {
+    match in_server(session, cli, &ctx.project) {
         Ok(marked) => rows.extend(marked.iter().map(database)),
         Err(error) => {
             let msg = format!("rollback points are not shown: {error}");
@@ -58,23 +54,24 @@ fn in_server(session: &Session, cli: &Cli, project: &Project) -> Result<Vec<Mark
     Ok(marked)
 }
 
-fn backup(entry: &Entry, check: bool) -> Value {
-    let manifest = match &entry.manifest {
+fn backup(found: &Backup, check: bool) -> Value {
+    let manifest = match &found.manifest {
         Ok(manifest) => manifest,
         Err(problem) => {
             // Its name tells the time even where its manifest can't be believed.
-            return json!({"kind": "backup", "id": entry.id, "created": named_time(&entry.id), "path": entry.path, "intact": false, "file": MANIFEST, "problem": problem});
+            return json!({"kind": "backup", "id": found.id, "created": named_time(&found.id), "path": found.local, "intact": false, "file": MANIFEST, "problem": problem});
         }
     };
-    let damage = check.then(|| manifest.damage(&entry.path)).flatten();
-    let proof = entry.verification();
+    let here = found.local.as_ref().filter(|_| check);
+    let damage = here.and_then(|path| manifest.damage(path));
+    let proof = found.verification.as_ref();
     let mut row = json!({
-        "kind": "backup", "id": entry.id, "created": manifest.created, "age_s": clock::age_s(&manifest.created),
+        "kind": "backup", "id": found.id, "created": manifest.created, "age_s": clock::age_s(&manifest.created),
         "bytes": manifest.bytes(), "rows": manifest.rows(), "run": manifest.run,
         "database": manifest.database.name, "server_version": manifest.database.server_version,
-        "path": entry.path, "is_backup": true, "checked": check, "intact": damage.is_none(),
-        "verified": proof.as_ref().is_some_and(Verification::is_good),
-        "verification": proof.as_ref().map(|p| json!({"outcome": p.outcome, "at": p.at, "depth": p.depth, "restore_ms": p.restore_ms, "problem": p.problem})),
+        "path": found.local, "method": manifest.method, "is_backup": true, "checked": here.is_some(), "stored": found.stored, "intact": damage.is_none(),
+        "verified": found.verified(),
+        "verification": proof.map(|p| json!({"outcome": p.outcome, "at": p.at, "depth": p.depth, "restore_ms": p.restore_ms, "problem": p.problem})),
     });
     if let (Some((file, problem)), Some(map)) = (damage, row.as_object_mut()) {
         map.insert("file".into(), json!(file));
@@ -127,6 +124,13 @@ fn sentence(row: &Value) -> String {
             .push(format!("NOT RESTORABLE: {}", row["verification"]["problem"].as_str().unwrap_or_default())),
         None => {}
     }
+    if row["stored"] == true {
+        parts.push(if row["path"].is_null() {
+            "in the store only".into()
+        } else {
+            "also in the store".to_owned()
+        });
+    }
     if row["intact"] == false {
         parts.push(format!("DAMAGED: {}: {}", text("file"), text("problem")));
     }
@@ -147,7 +151,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (_, directory) = synthetic(root.path());
         std::fs::write(directory.join(MANIFEST), "{}").unwrap();
-        let row = backup(&Store::at(root.path().to_owned()).list()[0], false);
+        let row = backup(&catalog::local(&Store::at(root.path().to_owned()))[0], false);
         assert_eq!((&row["intact"], &row["created"]), (&json!(false), &json!("2026-11-23T07:45:00Z")));
     }
 
@@ -156,9 +160,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (_, directory) = synthetic(root.path());
         std::fs::write(directory.join("data/1.dat.zst"), "one rOw\n").unwrap();
-        let entry = &Store::at(root.path().to_owned()).list()[0];
-        assert_eq!(backup(entry, false)["intact"], true);
-        let checked = backup(entry, true);
+        let found = &catalog::local(&Store::at(root.path().to_owned()))[0];
+        assert_eq!(backup(found, false)["intact"], true);
+        let checked = backup(found, true);
         assert_eq!((&checked["intact"], &checked["file"]), (&json!(false), &json!("data/1.dat.zst")));
     }
 }

@@ -10,6 +10,7 @@ use crate::database::Database;
 use crate::digest::{self, FileEntry};
 use crate::error::Error;
 use crate::facts::{self, Extension, Facts, LargeObjects, Sequence, Table};
+use crate::taken::{Method, Physical};
 use crate::tally::Depth;
 
 /// Written last: only it makes a directory a backup.
@@ -39,7 +40,11 @@ pub(crate) struct Manifest {
     pub database: Database,
     /// Nothing where the clients were this host's.
     pub image: Option<Image>,
-    /// `directory`, as pg_dump names it.
+    /// How it was made.
+    pub method: Method,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub physical: Option<Physical>,
+    /// `directory` or `tar`, as PostgreSQL's clients name it.
     pub format: String,
     /// As pg_dump's `--compress` takes it.
     pub compression: String,
@@ -83,9 +88,9 @@ impl Manifest {
 
     /// How much is known of each table.
     pub(crate) fn depth(&self) -> Depth {
-        match self.tables.first() {
-            Some(Table { hash: Some(_), .. }) => Depth::Full,
-            Some(Table { rows: None, .. }) => Depth::Off,
+        match self.tables.iter().find(|t| t.hash.is_some()) {
+            Some(_) => Depth::Full,
+            _ if self.tables.iter().all(|t| t.rows.is_none()) => Depth::Off,
             _ => Depth::Count,
         }
     }
@@ -105,8 +110,12 @@ impl Manifest {
 
     /// Reads a manifest, or says why it can't be trusted.
     pub(crate) fn read(directory: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(directory.join(MANIFEST)).map_err(|e| e.to_string())?;
-        let (document, hash) = unsealed(&text)?;
+        Self::parse(&std::fs::read_to_string(directory.join(MANIFEST)).map_err(|e| e.to_string())?)
+    }
+
+    /// The same of its text.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let (document, hash) = unsealed(text)?;
         if document["v"] != VERSION {
             return Err(format!("form {} is not known to this version of {}", document["v"], crate::TOOL));
         }
@@ -171,6 +180,8 @@ pub(crate) mod tests {
             tool_version: "0".into(),
             database: Database { name: "x".into(), ..Database::default() },
             image: Some(Image { id: "sha256:0".into(), ..Image::default() }),
+            method: Method::Dump,
+            physical: None,
             format: "directory".into(),
             compression: "zstd:1".into(),
             snapshot: "7:7:".into(),

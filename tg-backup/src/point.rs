@@ -69,6 +69,14 @@ pub(crate) fn drop(session: &Session, cli: &Cli, id: Option<&str>) -> Result<Ans
     if data["changed"] == true { changed(&ctx, "point-drop", msg, data) } else { Ok(Answer::yes(msg, data)) }
 }
 
+pub(crate) fn list(session: &Session, cli: &Cli) -> Result<Answer, Error> {
+    let ctx = Context::open(session, cli, "point list", "rollback points of")?;
+    let points = points(&mut ctx.cluster()?, &ctx.target.name)?;
+    points.iter().rev().try_for_each(|point| tell(&ctx, point))?;
+    let msg = format!("{} rollback points; {NOTE}", points.len());
+    Ok(Answer::yes(msg, json!({"changed": false, "points": points.len()})))
+}
+
 /// The points of a database, oldest first.
 pub(crate) fn points(cluster: &mut Cluster, of: &str) -> Result<Vec<Marked>, Error> {
     let mut points = cluster.marked(of)?;

@@ -27,15 +27,16 @@ pub(crate) fn run(ctx: &Context) -> Result<Database, Error> {
     if ctx.target.container.is_none() {
         host::check(database.major())?;
     }
-    space(ctx.store.root(), &database)?;
+    space(ctx.store.root(), database.size_bytes)?;
     warn(ctx, &database)?;
     Ok(database)
 }
 
-fn space(root: &Path, database: &Database) -> Result<(), Error> {
+/// Fails where a compressed copy of so many bytes can't have room.
+pub(crate) fn space(root: &Path, bytes: i64) -> Result<(), Error> {
     let there = root.ancestors().find(|d| d.is_dir()).unwrap_or(root);
     let free = free_bytes(there)?;
-    let needed = unsigned(database.size_bytes) / SPACE_DIVISOR;
+    let needed = unsigned(bytes) / SPACE_DIVISOR;
     if free < needed {
         return Err(Error::NoSpace { directory: root.display().to_string(), free, needed });
     }

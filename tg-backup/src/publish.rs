@@ -12,30 +12,21 @@ use crate::context::Context;
 use crate::crypt::Recipients;
 use crate::database::Database;
 use crate::digest::{self, FileEntry};
-use crate::dump::Dumped;
 use crate::error::Error;
 use crate::manifest::{self, Image, Manifest};
+use crate::recovery;
 use crate::store::Partial;
+use crate::taken::Taken;
 
 /// For `sha256sum -c`.
 const SUMS: &str = "SHA256SUMS";
 const RECOVERY: &str = "RECOVERY.md";
-const RECOVERY_TEXT: &str = include_str!("recovery.md");
-/// A step more, where files are encrypted.
-const DECRYPT: &str = r#"   The files are encrypted with age (https://age-encryption.org). With the identity of one of the
-   recipients in the manifest:
-
-       find . -name '*.age' -exec sh -c 'age -d -i "$0" -o "${1%.age}" "$1"' KEYFILE {} \;
-
-"#;
-/// The name in the commands of the recovery text: the live one may still be there.
-const RECOVERED: &str = "recovered";
 
 /// What is known of the backup by now.
 pub(crate) struct Facts<'a> {
     pub id: &'a str,
     pub database: Database,
-    pub dumped: Dumped,
+    pub taken: Taken,
     /// When its snapshot was taken, within moments.
     pub at: SystemTime,
     pub begun: Instant,
@@ -50,7 +41,7 @@ pub(crate) fn run(ctx: &Context, partial: Partial, facts: Facts) -> Result<(Mani
         if let Some(recipients) = facts.recipients {
             recipients.encrypt(&partial.path)?;
         }
-        let text = recovery(&facts, &created);
+        let text = recovery::text(&facts, &created);
         atomic_file::write(&partial.path.join(RECOVERY), text.as_bytes())?;
         let mut files = digest::seal(&partial.path)?;
         files.push(sums(&partial.path, &files)?);
@@ -74,9 +65,9 @@ fn sums(directory: &Path, files: &[FileEntry]) -> Result<FileEntry, Error> {
 }
 
 fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>) -> Result<Manifest, Error> {
-    let held = facts.dumped.facts;
+    let held = facts.taken.facts;
     let image = ctx.target.container.as_ref().map(|container| -> Result<Image, Error> {
-        let known = ctx.engine.image(&container.image_id)?.unwrap_or_default();
+        let known = ctx.engine()?.image(&container.image_id)?.unwrap_or_default();
         Ok(Image {
             id: container.image_id.clone(),
             reference: container.image.clone(),
@@ -91,45 +82,21 @@ fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>)
         tool_version: crate::VERSION.into(),
         database: facts.database,
         image: image.transpose()?,
-        format: "directory".into(),
-        compression: facts.dumped.compression.into(),
-        snapshot: facts.dumped.snapshot,
-        since_xid: facts.dumped.since,
+        method: facts.taken.method,
+        physical: facts.taken.physical,
+        format: facts.taken.format.into(),
+        compression: facts.taken.compression.into(),
+        snapshot: facts.taken.snapshot,
+        since_xid: facts.taken.since,
         tables: held.tables,
         sequences: held.sequences,
         extensions: held.extensions,
         large_objects: held.large_objects,
-        roles: facts.dumped.roles,
-        jobs: facts.dumped.jobs,
+        roles: facts.taken.roles,
+        jobs: facts.taken.jobs,
         recipients: ctx.recipients.as_ref().map(Recipients::names).unwrap_or_default(),
         files,
         duration_ms: u64::try_from(facts.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         hash: String::new(),
     })
-}
-
-/// Plain commands, so that nobody needs these tools to come back.
-fn recovery(facts: &Facts, created: &str) -> String {
-    let database = &facts.database;
-    let mut counts = String::new();
-    for table in &facts.dumped.facts.tables {
-        let rows = table.rows.map_or("?".into(), |rows| rows.to_string());
-        let _ = writeln!(counts, "    {rows:>12}  {}", table.plain());
-    }
-    let dress: String =
-        database.dress(RECOVERED).iter().fold(String::new(), |text, s| text + "    " + s + ";\n");
-    let create = format!("{};", database.create(RECOVERED));
-    let decrypt = if facts.recipients.is_some() { DECRYPT } else { "" };
-    [
-        ("{decrypt}", decrypt),
-        ("{id}", facts.id),
-        ("{database}", &database.name),
-        ("{created}", created),
-        ("{version}", &database.server_version),
-        ("{create}", &create),
-        ("{dress}", &dress),
-        ("{counts}", &counts),
-    ]
-    .iter()
-    .fold(RECOVERY_TEXT.to_owned(), |text, (place, value)| text.replace(place, value))
 }

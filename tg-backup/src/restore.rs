@@ -7,7 +7,7 @@ use tg_core::{Answer, Session, journal};
 
 use crate::answer::{changed, unchanged};
 use crate::baseline::Baseline;
-use crate::cli::{Cli, RestoreOptions};
+use crate::cli::{Cli, PointRestoreOptions, RestoreOptions};
 use crate::cluster::Cluster;
 use crate::context::Context;
 use crate::error::Error;
@@ -17,27 +17,40 @@ use crate::mark::Marked;
 use crate::names::Kind;
 use crate::source::{Source, Wanted};
 use crate::swap::{self, Swap, Swapped};
+use crate::taken::Method;
 use crate::tally::Depth;
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &RestoreOptions) -> Result<Answer, Error> {
-    let begun = Instant::now();
     let ctx = Context::open(session, cli, "restore", "restoring")?;
-    let wanted = Wanted::from(options);
+    brought_back(&ctx, options, &Wanted::from(options))
+}
+
+/// The same for rollback points alone.
+pub(crate) fn point(session: &Session, cli: &Cli, options: &PointRestoreOptions) -> Result<Answer, Error> {
+    let ctx = Context::open(session, cli, "point restore", "restoring")?;
+    let wanted = Wanted::Point(options.id.clone());
+    let options = RestoreOptions { accept_data_loss: options.accept_data_loss, ..RestoreOptions::default() };
+    brought_back(&ctx, &options, &wanted)
+}
+
+fn brought_back(ctx: &Context, options: &RestoreOptions, wanted: &Wanted) -> Result<Answer, Error> {
+    let begun = Instant::now();
     if ctx.dry_run {
-        return plan(&ctx, options, &wanted);
+        return plan(ctx, options, wanted);
     }
     let _lock = ctx.begin()?;
     let mut cluster = ctx.cluster()?;
-    recover(&ctx, &mut cluster)?;
-    if let Some(source) = already(&ctx, &mut cluster, &wanted)? {
+    recover(ctx, &mut cluster)?;
+    if let Some(source) = already(ctx, &mut cluster, wanted)? {
         let msg = format!("{source} was restored already");
-        return unchanged(&ctx, "restore", msg, json!({"changed": false, "id": source}));
+        return unchanged(ctx, "restore", msg, json!({"changed": false, "id": source}));
     }
-    let source = Source::find(&ctx, &mut cluster, &wanted)?;
-    check(&ctx, &source)?;
-    let (mut watch, _) = look(&ctx, &mut cluster, options, &source)?;
-    let new = prepare(&ctx, &mut cluster, &source)?;
-    let restored = last_look(&ctx, watch.as_mut(), options).and_then(|lost| {
+    let source = Source::find(ctx, &mut cluster, wanted)?;
+    let source = source.here(ctx)?;
+    check(ctx, &source)?;
+    let (mut watch, _) = look(ctx, &mut cluster, options, &source)?;
+    let new = prepare(ctx, &mut cluster, &source)?;
+    let restored = last_look(ctx, watch.as_mut(), options).and_then(|lost| {
         let swap = Swap {
             new: &new,
             action: "restore",
@@ -45,11 +58,11 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &RestoreOptions) -> Res
             source_run: Some(source.run()),
             accepted: options.accept_data_loss,
         };
-        Ok((swap.perform(&ctx, &mut cluster, watch)?, lost))
+        Ok((swap.perform(ctx, &mut cluster, watch)?, lost))
     });
-    let (swapped, lost) = restored.inspect_err(|_| discard(&ctx, &new))?;
+    let (swapped, lost) = restored.inspect_err(|_| discard(ctx, &new))?;
     let msg = format!("{} was restored; connections were closed for {} ms", source.id(), swapped.closed_ms);
-    changed(&ctx, "restore", msg, summary(&source, &new, &swapped, lost, begun))
+    changed(ctx, "restore", msg, summary(&source, &new, &swapped, lost, begun))
 }
 
 /// The same questions without an answer's consequences.
@@ -112,16 +125,20 @@ fn already(ctx: &Context, cluster: &mut Cluster, wanted: &Wanted) -> Result<Opti
 fn check(ctx: &Context, source: &Source) -> Result<(), Error> {
     match source {
         Source::Point(_) => Ok(()),
-        Source::Backup(entry, manifest) => {
+        Source::Backup(backup, manifest) if manifest.method != Method::Dump => {
+            Err(Error::WholeServer(backup.id.clone()))
+        }
+        Source::Backup(backup, manifest) => {
             if manifest.database.name != ctx.target.name {
-                let msg = format!("{} is a backup of {}", entry.id, manifest.database.name);
+                let msg = format!("{} is a backup of {}", backup.id, manifest.database.name);
                 ctx.session.emit.warning(
                     "other-database",
                     &msg,
                     json!({"database": manifest.database.name}),
                 )?;
             }
-            fresh::check(ctx, entry, manifest)
+            // One in the store is checked when it has been fetched.
+            backup.entry().map_or(Ok(()), |entry| fresh::check(ctx, &entry, manifest))
         }
     }
 }
@@ -159,12 +176,12 @@ fn last_look(ctx: &Context, watch: Option<&mut Watch>, options: &RestoreOptions)
 fn prepare(ctx: &Context, cluster: &mut Cluster, source: &Source) -> Result<Marked, Error> {
     match source {
         Source::Point(point) => Ok(point.clone()),
-        Source::Backup(entry, manifest) => {
+        Source::Backup(backup, manifest) => {
+            let entry = backup.entry().ok_or_else(|| Error::NotFound(backup.id.clone()))?;
             let _read = entry.hold()?;
             // Of a proven backup the content is known to come back: the time is better spent on serving.
-            let proven = entry.verification().is_some_and(|proof| proof.is_good());
-            let depth = if proven { Depth::Count } else { Depth::Full }.min(manifest.depth());
-            fresh::build(ctx, cluster, entry, manifest, depth)
+            let depth = if backup.verified() { Depth::Count } else { Depth::Full }.min(manifest.depth());
+            fresh::build(ctx, cluster, &entry, manifest, depth)
         }
     }
 }

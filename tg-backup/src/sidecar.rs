@@ -93,9 +93,9 @@ fn guard(ctx: &Context, call: &Call, name: &str, ended: &Receiver<()>) {
 /// Removes the sidecars that killed runs left; only the lock's holder may.
 pub(crate) fn sweep(ctx: &Context) -> Result<(), Error> {
     let labels: Vec<String> = labels(ctx).iter().map(|(name, value)| format!("{name}={value}")).collect();
-    for left in ctx.engine.labelled(&labels)? {
+    for left in ctx.engine()?.labelled(&labels)? {
         ctx.session.emit.explain(&format!("removing container {} of a killed run", left.name));
-        ctx.engine.remove_own(&left.id)?;
+        ctx.engine()?.remove_own(&left.id)?;
     }
     Ok(())
 }

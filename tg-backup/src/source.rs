@@ -1,5 +1,6 @@
 //! What a restore brings back: a backup or a rollback point, named in one of three ways.
 
+use crate::catalog::{self, Backup};
 use crate::cli::{RestoreOptions, WhichBackup};
 use crate::cluster::Cluster;
 use crate::context::Context;
@@ -7,6 +8,7 @@ use crate::error::Error;
 use crate::manifest::{MANIFEST, Manifest};
 use crate::mark::Marked;
 use crate::names::Kind;
+use crate::remote::{Copy, Remote};
 use crate::store::Entry;
 
 /// What the user asked for.
@@ -15,12 +17,14 @@ pub(crate) enum Wanted {
     Id(String),
     Run(String),
     Latest,
+    /// A rollback point and no backup; the newest where none is named.
+    Point(Option<String>),
 }
 
 /// What was found.
 pub(crate) enum Source {
     Point(Marked),
-    Backup(Entry, Box<Manifest>),
+    Backup(Backup, Box<Manifest>),
 }
 
 impl Wanted {
@@ -46,21 +50,33 @@ impl Wanted {
         match self {
             Wanted::Id(wanted) => wanted == id,
             Wanted::Run(wanted) => wanted == run,
-            Wanted::Latest => true,
+            Wanted::Latest | Wanted::Point(None) => true,
+            Wanted::Point(Some(wanted)) => wanted == id,
         }
     }
 
-    /// The backup that it means.
-    fn backup(&self, ctx: &Context) -> Option<Entry> {
-        let database = &ctx.target.name;
+    /// Whether it means this backup. One that is named is meant whatever database it is of, and told
+    /// when it is damaged.
+    fn means(&self, backup: &Backup, database: &str) -> bool {
+        let ours = backup.manifest.as_ref().is_ok_and(|m| m.database.name == database);
         match self {
-            // One that was named is taken whatever database it is of, and told when it is damaged.
-            Wanted::Id(id) => ctx.store.entry(id),
-            Wanted::Run(run) => ctx.store.of_run(run, database),
-            Wanted::Latest => {
-                let ours = |e: &Entry| e.manifest.as_ref().is_ok_and(|m| m.database.name == *database);
-                ctx.store.list().into_iter().find(ours)
-            }
+            Wanted::Id(id) => backup.id == *id,
+            Wanted::Run(run) => ours && backup.manifest.as_ref().is_ok_and(|m| m.run == *run),
+            Wanted::Latest => ours,
+            Wanted::Point(_) => false,
+        }
+    }
+
+    /// The backup that it means. The store is asked only where the directory can't tell.
+    fn backup(&self, ctx: &Context) -> Result<Option<Backup>, Error> {
+        let first = |backups: Vec<Backup>| backups.into_iter().find(|b| self.means(b, &ctx.target.name));
+        match self {
+            Wanted::Point(_) => Ok(None),
+            Wanted::Latest => Ok(first(catalog::all(ctx)?)),
+            Wanted::Id(_) | Wanted::Run(_) => match first(catalog::local(&ctx.store)) {
+                Some(found) => Ok(Some(found)),
+                None => Ok(first(catalog::all(ctx)?)),
+            },
         }
     }
 
@@ -68,7 +84,8 @@ impl Wanted {
         match self {
             Wanted::Id(id) => id.clone(),
             Wanted::Run(run) => format!("of run {run}"),
-            Wanted::Latest => "of this database".into(),
+            Wanted::Latest | Wanted::Point(None) => "of this database".into(),
+            Wanted::Point(Some(id)) => id.clone(),
         }
     }
 }
@@ -77,7 +94,7 @@ impl Source {
     pub(crate) fn id(&self) -> &str {
         match self {
             Source::Point(point) => &point.name,
-            Source::Backup(entry, _) => &entry.id,
+            Source::Backup(backup, _) => &backup.id,
         }
     }
 
@@ -86,10 +103,6 @@ impl Source {
             Source::Point(point) => &point.mark.run,
             Source::Backup(_, manifest) => &manifest.run,
         }
-    }
-
-    fn of((entry, manifest): (Entry, Box<Manifest>)) -> Self {
-        Source::Backup(entry, manifest)
     }
 
     fn created(&self) -> &str {
@@ -105,31 +118,72 @@ impl Source {
         let database = &ctx.target.name;
         let mut points = cluster.marked(database)?.into_iter().filter(|m| m.mark.tg == Kind::Point);
         let point = points.rfind(|p| wanted.matches(&p.name, &p.mark.run)).map(Source::Point);
-        let backup = wanted.backup(ctx);
-        match (point, backup) {
+        // One that was named, or made by a run, is found without asking for backups.
+        let point = match (point, wanted) {
+            (Some(point), Wanted::Id(_) | Wanted::Run(_) | Wanted::Point(_)) => return Ok(point),
+            (point, _) => point,
+        };
+        match (point, wanted.backup(ctx)?) {
             (Some(point), None) => Ok(point),
             (Some(point), Some(backup)) => {
-                let backup = Self::of(trusted(backup)?);
-                let newer = matches!(wanted, Wanted::Latest) && backup.created() > point.created();
-                Ok(if newer { backup } else { point })
+                let newer = trusted(&backup)?.created.as_str() > point.created();
+                if newer { Self::of(backup) } else { Ok(point) }
             }
-            (None, Some(backup)) => Ok(Self::of(trusted(backup)?)),
+            (None, Some(backup)) => Self::of(backup),
             (None, None) => Err(missing()),
         }
     }
-}
 
-/// A backup with a manifest that can be believed.
-pub(crate) fn backup(ctx: &Context, wanted: &Wanted) -> Result<(Entry, Box<Manifest>), Error> {
-    trusted(wanted.backup(ctx).ok_or_else(|| Error::NotFound(wanted.describe()))?)
-}
-
-fn trusted(entry: Entry) -> Result<(Entry, Box<Manifest>), Error> {
-    match &entry.manifest {
-        Ok(manifest) => {
-            let manifest = manifest.clone();
-            Ok((entry, manifest))
-        }
-        Err(problem) => Err(Error::Damaged { id: entry.id, file: MANIFEST.into(), problem: problem.clone() }),
+    fn of(backup: Backup) -> Result<Self, Error> {
+        let manifest = Box::new(trusted(&backup)?.clone());
+        Ok(Source::Backup(backup, manifest))
     }
+
+    /// The same, fetched where it is in the store only.
+    pub(crate) fn here(self, ctx: &Context) -> Result<Self, Error> {
+        match self {
+            Source::Backup(backup, manifest) if backup.local.is_none() => {
+                let (verification, stored) = (backup.verification.clone(), backup.stored);
+                let (entry, _) = here(ctx, backup)?;
+                let local = Some(entry.path);
+                let backup = Backup { id: entry.id, manifest: entry.manifest, verification, local, stored };
+                Ok(Source::Backup(backup, manifest))
+            }
+            source => Ok(source),
+        }
+    }
+}
+
+/// A manifest that can be believed.
+fn trusted(backup: &Backup) -> Result<&Manifest, Error> {
+    match &backup.manifest {
+        Ok(manifest) => Ok(manifest),
+        Err(problem) => {
+            let (file, problem) = (MANIFEST.into(), problem.clone());
+            Err(Error::Damaged { id: backup.id.clone(), file, problem })
+        }
+    }
+}
+
+/// A backup in the directory, or in the store.
+pub(crate) fn anywhere(ctx: &Context, wanted: &Wanted) -> Result<Backup, Error> {
+    wanted.backup(ctx)?.ok_or_else(|| Error::NotFound(wanted.describe()))
+}
+
+/// A backup in the directory alone.
+pub(crate) fn local(ctx: &Context, wanted: &Wanted) -> Result<(Entry, Box<Manifest>), Error> {
+    let found = catalog::local(&ctx.store).into_iter().find(|b| wanted.means(b, &ctx.target.name));
+    here(ctx, found.ok_or_else(|| Error::NotFound(wanted.describe()))?)
+}
+
+/// The backup in the directory, fetched where it is in the store only.
+pub(crate) fn here(ctx: &Context, backup: Backup) -> Result<(Entry, Box<Manifest>), Error> {
+    let manifest = Box::new(trusted(&backup)?.clone());
+    if let Some(entry) = backup.entry() {
+        return Ok((entry, manifest));
+    }
+    let check = || ctx.session.check("fetching from the store");
+    let remote = Remote::of(ctx, &check)?.ok_or(Error::NoStore)?;
+    let copy = Copy { id: backup.id, manifest: backup.manifest, verification: backup.verification };
+    Ok((remote.fetch(ctx, &copy)?, manifest))
 }

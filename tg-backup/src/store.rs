@@ -43,11 +43,6 @@ pub(crate) enum Removal {
 }
 
 impl Entry {
-    /// The database that it is of, where its manifest can be believed.
-    pub(crate) fn database(&self) -> Option<&str> {
-        self.manifest.as_ref().ok().map(|m| m.database.name.as_str())
-    }
-
     /// Bytes of all its files, by its manifest.
     pub(crate) fn bytes(&self) -> u64 {
         self.manifest.as_ref().map_or(0, |m| m.bytes())

@@ -161,31 +161,6 @@ fn every_damage_is_told_by_all_who_could_rely_on_the_backup() {
     assert_eq!((db.siblings(), db.left_in_docker()), (0, 0));
 }
 
-/// Writes a data file anew through a filter, and every hash anew: what is left is damage from
-/// before the hashes were made.
-fn rewrite(db: &Database, backup: &Path, filter: &str) {
-    let path = biggest(backup);
-    let tool = if path.extension().is_some_and(|e| e == "gz") { "gzip" } else { "zstd" };
-    let script = format!("{tool} -dc | {filter} | {tool} -c");
-    let bytes = db.inside(&["sh", "-c", &script], &fs::read(&path).unwrap());
-    fs::write(&path, bytes).unwrap();
-    let sum = |path: &Path| {
-        let output = Command::new("sha256sum").arg(path).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()[..64].to_owned()
-    };
-    let manifest = backup.join("manifest.json");
-    let mut document: Value = serde_json::from_str(&fs::read_to_string(&manifest).unwrap()).unwrap();
-    let name = format!("data/{}", path.file_name().unwrap().to_string_lossy());
-    let files = document["files"].as_array_mut().unwrap();
-    let entry = files.iter_mut().find(|f| f["path"] == name).unwrap();
-    entry["sha256"] = sum(&path).into();
-    entry["bytes"] = path.metadata().unwrap().len().into();
-    document.as_object_mut().unwrap().shift_remove("self");
-    fs::write(db.path("document"), document.to_string()).unwrap();
-    document["self"] = sum(&db.path("document")).into();
-    fs::write(manifest, document.to_string()).unwrap();
-}
-
 /// The blocks of a text that are indented as code, after the step of this number.
 fn code_of(text: &str, step: u32) -> String {
     let begin = text.split(&format!("\n{step}. ")).nth(1).unwrap();
@@ -268,6 +243,77 @@ fn what_this_host_can_not_read_it_proves_when_it_writes_it_and_restores_with_the
 }
 
 #[test]
+fn what_is_only_in_the_store_comes_back_from_it() {
+    let db = &mut Database::create("store", CONTENT);
+    db.set_store();
+    let before = db.fingerprint();
+    let made = db.tg(&["create", "--verify"]);
+    ok(&made);
+    assert!(made.data["copied"]["bytes"].as_u64().unwrap() > 100_000, "{made:?}");
+    ok(&db.tg(&["check", "--stored", "--verified"]));
+    assert_eq!(db.tg(&["push"]).data["changed"], false);
+    fs::remove_dir_all(db.path("backups")).unwrap();
+    let listed = db.tg(&["list"]);
+    assert!(
+        listed.stdout.contains("\"stored\":true") && listed.stdout.contains("\"path\":null"),
+        "{listed:?}"
+    );
+    ok(&db.tg(&["restore", "--latest"]));
+    assert_eq!(db.fingerprint(), before);
+    assert_eq!(db.in_store().0, [made.text("id")], "what was fetched is a backup like any other");
+    ok(&db.tg(&["commit"]));
+    ok(&db.tg(&["list", "--check"]));
+    let secret = fs::read_to_string(std::env::var("TG_LAB_S3_SECRET_FILE").unwrap()).unwrap();
+    assert!(!made.stdout.contains(secret.trim()) && !listed.stdout.contains(secret.trim()));
+    ok(&db.tg(&["create", "--verify"]));
+    let look = db.tg(&["prune", "--keep-last", "1", "-n"]);
+    assert_eq!(look.data["removed"], 2, "one here and one there: {look:?}");
+    let pruned = db.tg(&["prune", "--keep-last", "1", "--in", "store"]);
+    assert_eq!((pruned.exit, &pruned.data["removed"]), (0, &1.into()), "{pruned:?}");
+    fs::remove_dir_all(db.path("backups")).unwrap();
+    assert_eq!(db.tg(&["list"]).data["backups"], 1);
+    assert_eq!(db.tg(&["fetch", &made.text("id")]).code(), "not-found");
+    ok(&db.tg(&["fetch"]));
+}
+
+#[test]
+fn a_store_that_refuses_or_is_away_is_told_and_the_backup_is_kept_here() {
+    let db = &mut Database::create("refused", CONTENT);
+    db.set_store();
+    let id = {
+        let wrong = &mut *db;
+        fs::write(wrong.path("wrong"), "not-the-secret").unwrap();
+        let path = wrong.path("wrong").display().to_string();
+        wrong.set("AWS_SECRET_ACCESS_KEY_FILE", &path);
+        let refused = wrong.tg(&["create"]);
+        assert_eq!((refused.exit, refused.code()), (10, "not-copied".into()), "{refused:?}");
+        assert_eq!(refused.data["error"]["details"]["cause"], "store-refused", "{refused:?}");
+        assert_eq!(refused.data["changed"], true, "{refused:?}");
+        assert_eq!(wrong.tg(&["check", "--stored"]).exit, 10);
+        ok(&wrong.tg(&["check"]));
+        refused.text("id")
+    };
+    assert_eq!(db.in_store().0, [id.clone()]);
+    db.set_store();
+    assert_eq!(db.tg(&["check", "--stored"]).exit, 1);
+    let biggest = biggest(&db.path("backups").join(&id));
+    let good = fs::read(&biggest).unwrap();
+    let mut bad = good.clone();
+    bad[good.len() / 2] ^= 1;
+    fs::write(&biggest, bad).unwrap();
+    assert_eq!(db.tg(&["push"]).code(), "damaged");
+    assert_eq!(db.tg(&["check", "--stored"]).exit, 1, "what is not whole is not there");
+    fs::write(&biggest, good).unwrap();
+    ok(&db.tg(&["push"]));
+    ok(&db.tg(&["check", "--stored"]));
+    db.set("TG_BACKUP_STORE", "s3://b/p?endpoint=http://127.0.0.1:9");
+    assert_eq!(db.tg(&["--timeout", "30s", "push"]).code(), "store-unreachable");
+    db.set("TG_BACKUP_STORE", "s3://b/p?endpont=http://127.0.0.1:9");
+    let wrong = db.tg(&["create"]);
+    assert_eq!((wrong.exit, wrong.code()), (10, "bad-setting".into()), "{wrong:?}");
+}
+
+#[test]
 fn rows_that_a_perfect_pg_restore_does_not_miss_are_missed_by_the_proof() {
     let db = &Database::create("rows", CONTENT);
     for (filter, said) in
@@ -275,7 +321,7 @@ fn rows_that_a_perfect_pg_restore_does_not_miss_are_missed_by_the_proof() {
     {
         let made = db.tg(&["create"]);
         ok(&made);
-        rewrite(db, &db.path("backups").join(made.text("id")), filter);
+        db.rewrite(&biggest(&db.path("backups").join(made.text("id"))), filter);
         ok(&db.tg(&["list", "--check"]));
         let verified = db.tg(&["verify"]);
         assert_eq!((verified.exit, verified.text("outcome")), (1, "not-restorable".into()), "{verified:?}");

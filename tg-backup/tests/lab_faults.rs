@@ -150,3 +150,121 @@ fn whoever_would_change_a_table_meanwhile_is_told_of() {
     assert!(made.stdout.contains("\"code\":\"holding-up\""), "{made:?}");
     ok(&db.tg(&["verify"]));
 }
+
+/// The number of rows in a table of a server that was started beside the real one, in its container.
+const BESIDE: &str = r#"
+    pg_ctl -D "$NEW" -l /tmp/recovery/log -o "-p 5433 -c listen_addresses='' -c unix_socket_directories=/tmp/recovery" -w -s start
+    psql -X -At -h /tmp/recovery -p 5433 -U terragnos -d "$DB" -c 'SELECT count(*), max(id) FROM noise'
+    pg_ctl -D "$NEW" -m immediate -s stop
+"#;
+
+fn code_of(text: &str, step: u32) -> String {
+    let begin = text.split(&format!("\n{step}. ")).nth(1).unwrap();
+    let block = begin.split(&format!("\n{}. ", step + 1)).next().unwrap();
+    block.lines().filter_map(|line| line.strip_prefix("       ")).collect::<Vec<_>>().join("\n")
+}
+
+/// Follows the recovery text of the newest of these backups, in the server's container.
+fn recover(db: &Database, backups: &[&str]) -> String {
+    db.inside(&["rm", "-rf", "/tmp/recovery"], b"");
+    db.inside(&["mkdir", "-p", "/tmp/recovery"], b"");
+    for id in backups {
+        db.copy_in(&db.path("backups").join(id), "/tmp/recovery/");
+    }
+    db.inside(&["chown", "-R", "postgres", "/tmp/recovery"], b"");
+    let newest = backups.last().unwrap();
+    let text = fs::read_to_string(db.path("backups").join(newest).join("RECOVERY.md")).unwrap();
+    let steps = format!(
+        "cd /tmp/recovery/{newest}; sha256sum -c SHA256SUMS >/dev/null; NEW=/tmp/recovery/new DB={}\n{}\n{}\n{BESIDE}",
+        db.name,
+        code_of(&text, 2),
+        code_of(&text, 3)
+    );
+    let words = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "sh", "-ec", &steps];
+    let told = String::from_utf8(db.inside(&words, b"")).unwrap();
+    db.inside(&["rm", "-rf", "/tmp/recovery"], b"");
+    told.lines().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_copy_of_the_server_is_proven_by_a_server_that_starts_on_it() {
+    let _alone = alone();
+    let db = &Database::create("server", &noise(8));
+    let made = db.tg(&["create", "--method", "basebackup", "--verify"]);
+    ok(&made);
+    let (id, proof) = (made.text("id"), &made.data["verification"]);
+    assert_eq!(proof["outcome"], "verified", "{made:?}");
+    // Vacuum's own statistics count as writing: then the tables are read and not compared.
+    assert!(proof["depth"].is_null() || proof["rows"] == 8192, "{made:?}");
+    assert_eq!(recover(db, &[&id]), "8192|8192");
+    let refused = db.tg(&["restore", &id]);
+    assert_eq!((refused.exit, refused.code()), (3, "whole-server".into()), "{refused:?}");
+    ok(&db.tg(&["check", "--verified", "--intact"]));
+    let archives = db.path("backups").join(&id).join("data");
+    let archive = fs::read_dir(&archives).unwrap().map(|e| e.unwrap().path());
+    let base = archive.filter(|p| p.to_string_lossy().contains("base.tar")).next().unwrap();
+    // Damage from before the hashes were made: pg_verifybackup knows better.
+    db.rewrite(&base, "sed 's/PostgreSQL/PostgreXQL/'");
+    ok(&db.tg(&["list", "--check"]));
+    let verified = db.tg(&["verify", &id]);
+    assert_eq!((verified.exit, verified.text("object")), (1, "pg_verifybackup".into()), "{verified:?}");
+    let file = fs::OpenOptions::new().write(true).open(&base).unwrap();
+    file.set_len(base.metadata().unwrap().len() / 2).unwrap();
+    let verified = db.tg(&["verify", &id]);
+    assert_eq!((verified.exit, verified.text("outcome")), (1, "not-restorable".into()), "{verified:?}");
+    assert_eq!((db.in_store().1, db.left_in_docker()), (vec![], 0));
+}
+
+#[test]
+fn an_incremental_copy_stands_on_the_one_before() {
+    let _alone = alone();
+    let db = &Database::create("incremental", &noise(32));
+    // The first who reads a row writes that it is committed: that shall not happen in between.
+    db.sql("VACUUM noise");
+    let words = ["create", "--method", "basebackup", "--incremental", "--verify"];
+    let refused = db.tg(&words);
+    assert_eq!((refused.exit, refused.code()), (3, "no-incremental".into()), "{refused:?}");
+    assert_eq!(db.tg(&["create", "--incremental"]).code(), "no-incremental");
+    let whole = db.tg(&["create", "--method", "basebackup", "--verify"]);
+    ok(&whole);
+    if db.major() < 17 {
+        assert_eq!(db.tg(&words).code(), "no-incremental");
+        return;
+    }
+    db.sql("INSERT INTO noise SELECT g, gen_random_bytes(64) FROM generate_series(32769, 32868) AS g");
+    let first = db.tg(&words);
+    ok(&first);
+    assert_eq!(first.data["verification"]["outcome"], "verified", "{first:?}");
+    let bytes = |made: &Outcome| made.data["bytes"].as_u64().unwrap();
+    assert!(bytes(&first) * 2 < bytes(&whole), "{} of {}", bytes(&first), bytes(&whole));
+    assert_eq!(recover(db, &[&whole.text("id"), &first.text("id")]), "32868|32868");
+    db.sql("DELETE FROM noise WHERE id > 32866");
+    let second = db.tg(&words);
+    ok(&second);
+    let pruned = db.tg(&["prune", "--keep-last", "1"]);
+    ok(&pruned);
+    assert_eq!(pruned.data["removed"], 0, "all stand on each other: {pruned:?}");
+    fs::remove_dir_all(db.path("backups").join(whole.text("id"))).unwrap();
+    let verified = db.tg(&["verify", &second.text("id")]);
+    assert_eq!((verified.exit, verified.text("outcome")), (1, "not-restorable".into()), "{verified:?}");
+    assert!(verified.text("problem").contains("missing"), "{verified:?}");
+}
+
+#[test]
+fn a_server_that_is_written_to_is_copied_and_read_and_not_compared() {
+    let _alone = alone();
+    let db = &Database::create("busy", &noise(8));
+    let mut writer = db.session(
+        "DO $$ BEGIN FOR i IN 1..300 LOOP INSERT INTO noise VALUES (100000 + i, 'x'); COMMIT; \
+        PERFORM pg_sleep(0.02); END LOOP; END $$",
+    );
+    let made = db.tg(&["create", "--method", "basebackup", "--verify"]);
+    writer.wait().unwrap();
+    ok(&made);
+    assert_eq!(
+        (&made.data["tables"], &made.data["verification"]["outcome"]),
+        (&0.into(), &"verified".into()),
+        "{made:?}"
+    );
+    assert!(made.data["verification"]["depth"].is_null(), "{made:?}");
+}

@@ -19,6 +19,7 @@ pub const KEYS: &[&str] = &[
     "health_token_file",
     "backup_dir",
     "backup_store",
+    "backup_method",
     "age_recipients",
     "age_identity_file",
     "state_dir",

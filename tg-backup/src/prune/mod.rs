@@ -9,13 +9,16 @@ use serde_json::{Value, json};
 use tg_core::{Answer, Session};
 
 use crate::answer::{changed, size};
-use crate::cli::{Cli, PruneOptions};
+use crate::catalog::{self, Backup};
+use crate::cli::{Cli, Places, PruneOptions};
 use crate::clock;
 use crate::context::Context;
 use crate::error::Error;
+use crate::physical::chain;
 use crate::prune::policy::{Candidate, Verdict, judge};
+use crate::remote::Remote;
 use crate::store::{Entry, Removal};
-use crate::verify::record::Verification;
+use crate::taken::Method;
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &PruneOptions) -> Result<Answer, Error> {
     let ctx = Context::aside(session, cli, "prune", "pruning the backups of")?;
@@ -23,23 +26,53 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &PruneOptions) -> Resul
     if lock.is_some() {
         ctx.store.sweep()?;
     }
-    let entries = ctx.store.list();
+    let check = || session.check("pruning the store");
+    let copies = Remote::of(&ctx, &check)?;
     let needed = unfinished(&ctx);
-    let verdicts = verdicts(&ctx, &entries, options, needed.as_deref());
-    let (mut removed, mut bytes) = (0, 0);
-    for (entry, verdict) in entries.iter().zip(&verdicts) {
-        let data = record(entry, verdict);
-        session.emit.record(&sentence(entry, verdict), data)?;
-        if !verdict.keep && (lock.is_none() || remove(&ctx, entry)?) {
-            removed += 1;
-            bytes += entry.bytes();
-        }
+    let mut tally = Tally::default();
+    if options.r#in != Places::Store {
+        let backups = catalog::local(&ctx.store);
+        let remove = |backup: &Backup| backup.entry().map_or(Ok(false), |entry| remove(&ctx, &entry));
+        judged(&ctx, options, ("local", &backups), needed.as_deref(), &remove, &mut tally)?;
     }
-    let kept = entries.len() - removed;
+    if let (Some(copies), true) = (&copies, options.r#in != Places::Local) {
+        let backups = catalog::merged(Vec::new(), copies.list()?);
+        let remove = |backup: &Backup| remove_copy(&ctx, copies, backup);
+        judged(&ctx, options, ("store", &backups), needed.as_deref(), &remove, &mut tally)?;
+    }
+    let Tally { removed, kept, bytes } = tally;
     let data = json!({"changed": removed > 0 && lock.is_some(), "dry_run": ctx.dry_run, "removed": removed, "kept": kept, "bytes": bytes});
     let would = if ctx.dry_run { "would be " } else { "" };
     let msg = format!("{removed} backups {would}removed, {} freed; {kept} kept", size(bytes));
     if data["changed"] == true { changed(&ctx, "prune", msg, data) } else { Ok(Answer::yes(msg, data)) }
+}
+
+#[derive(Default)]
+struct Tally {
+    removed: usize,
+    kept: usize,
+    bytes: u64,
+}
+
+/// A verdict on each backup in a place, told, and carried out unless it is a dry run.
+fn judged(
+    ctx: &Context,
+    options: &PruneOptions,
+    (place, backups): (&str, &[Backup]),
+    needed: Option<&str>,
+    remove: &dyn Fn(&Backup) -> Result<bool, Error>,
+    tally: &mut Tally,
+) -> Result<(), Error> {
+    for (backup, verdict) in backups.iter().zip(verdicts(ctx, backups, options, needed)) {
+        ctx.session.emit.record(&sentence(backup, &verdict, place), record(backup, &verdict, place))?;
+        if !verdict.keep && (ctx.dry_run || remove(backup)?) {
+            tally.removed += 1;
+            tally.bytes += backup.bytes();
+        } else {
+            tally.kept += 1;
+        }
+    }
+    Ok(())
 }
 
 /// The run of a procedure that has not ended.
@@ -49,17 +82,16 @@ fn unfinished(ctx: &Context) -> Option<String> {
     procedure["run"].as_str().map(str::to_owned)
 }
 
-/// A verdict on each entry: by database, since each is kept for itself.
-fn verdicts(ctx: &Context, entries: &[Entry], options: &PruneOptions, needed: Option<&str>) -> Vec<Verdict> {
-    let databases: HashSet<&str> = entries.iter().filter_map(Entry::database).collect();
+/// A verdict on each backup: by database and method, since each kind is kept for itself.
+fn verdicts(ctx: &Context, backups: &[Backup], options: &PruneOptions, needed: Option<&str>) -> Vec<Verdict> {
+    let kinds: HashSet<(&str, Method)> = backups.iter().filter_map(Backup::kind).collect();
     let mut verdicts: Vec<Verdict> =
-        entries.iter().map(|_| Verdict::kept("its manifest can't be believed: remove it by hand")).collect();
-    for database in databases {
-        let ours: Vec<usize> =
-            (0..entries.len()).filter(|&i| entries[i].database() == Some(database)).collect();
+        backups.iter().map(|_| Verdict::kept("its manifest can't be believed: remove it by hand")).collect();
+    for kind in kinds {
+        let ours: Vec<usize> = (0..backups.len()).filter(|&i| backups[i].kind() == Some(kind)).collect();
         let candidates: Vec<Candidate> =
-            ours.iter().filter_map(|&i| candidate(&entries[i], needed)).collect();
-        let judged = if database == ctx.target.name || options.all_databases {
+            ours.iter().filter_map(|&i| candidate(&backups[i], needed)).collect();
+        let judged = if kind.0 == ctx.target.name || options.all_databases {
             judge(&candidates, &options.policy)
         } else {
             candidates.iter().map(|_| Verdict::kept("it is of another database")).collect()
@@ -68,15 +100,34 @@ fn verdicts(ctx: &Context, entries: &[Entry], options: &PruneOptions, needed: Op
             verdicts[i] = verdict;
         }
     }
+    keep_bases(backups, &mut verdicts);
     verdicts
 }
 
-fn candidate(entry: &Entry, needed: Option<&str>) -> Option<Candidate> {
-    let manifest = entry.manifest.as_ref().ok()?;
+/// What is kept keeps what it stands on.
+fn keep_bases(backups: &[Backup], verdicts: &mut [Verdict]) {
+    // Newest first, and a base is older than what stands on it.
+    for i in 0..backups.len() {
+        let parent = backups[i].manifest.as_ref().ok().and_then(|m| chain::parent(m));
+        let Some(base) = parent.and_then(|id| backups.iter().position(|b| b.id == id)) else { continue };
+        if verdicts[i].keep {
+            let base = &mut verdicts[base];
+            let reason = format!("{} stands on it", backups[i].id);
+            if base.keep {
+                base.reasons.push(reason);
+            } else {
+                *base = Verdict::kept(&reason);
+            }
+        }
+    }
+}
+
+fn candidate(backup: &Backup, needed: Option<&str>) -> Option<Candidate> {
+    let manifest = backup.manifest.as_ref().ok()?;
     Some(Candidate {
         at_s: clock::seconds(&manifest.created).unwrap_or(0),
         created: manifest.created.clone(),
-        verified: entry.verification().is_some_and(|proof: Verification| proof.is_good()),
+        verified: backup.verified(),
         needed: needed.is_some_and(|run| manifest.run == run),
     })
 }
@@ -94,14 +145,22 @@ fn remove(ctx: &Context, entry: &Entry) -> Result<bool, Error> {
     })
 }
 
-fn record(entry: &Entry, verdict: &Verdict) -> Value {
-    json!({
-        "kind": "verdict", "id": entry.id, "keep": verdict.keep, "reasons": verdict.reasons, "bytes": entry.bytes(),
-        "verified": entry.verification().is_some_and(|proof| proof.is_good()),
+fn remove_copy(ctx: &Context, copies: &Remote, backup: &Backup) -> Result<bool, Error> {
+    let intent = json!({"id": backup.id, "bytes": backup.bytes()});
+    ctx.change("remove-copy", &format!("remove {} from the store", backup.id), intent, || {
+        copies.remove(&backup.id)?;
+        Ok((true, json!({"id": backup.id, "removed": true})))
     })
 }
 
-fn sentence(entry: &Entry, verdict: &Verdict) -> String {
+fn record(backup: &Backup, verdict: &Verdict, place: &str) -> Value {
+    json!({
+        "kind": "verdict", "id": backup.id, "in": place, "keep": verdict.keep, "reasons": verdict.reasons,
+        "bytes": backup.bytes(), "verified": backup.verified(),
+    })
+}
+
+fn sentence(backup: &Backup, verdict: &Verdict, place: &str) -> String {
     let word = if verdict.keep { "keep  " } else { "remove" };
-    format!("{word}  {}  {}", entry.id, verdict.reasons.join(", "))
+    format!("{word}  {}  {place}  {}", backup.id, verdict.reasons.join(", "))
 }

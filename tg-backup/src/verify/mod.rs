@@ -6,6 +6,7 @@ pub(crate) mod record;
 mod restore_log;
 pub(crate) mod throwaway;
 
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -20,9 +21,13 @@ use crate::database::Database;
 use crate::error::Error;
 use crate::fresh;
 use crate::manifest::Manifest;
+use crate::physical::{self, chain};
 use crate::readable::Readable;
+use crate::remote::Remote;
 use crate::source::{self, Wanted};
 use crate::store::Entry;
+use crate::taken::Method;
+pub(crate) use prove::Proof;
 use record::{Outcome, Verification};
 use throwaway::Throwaway;
 
@@ -32,24 +37,41 @@ const LOCK: &str = "verify.lock";
 pub(crate) fn run(session: &Session, cli: &Cli, options: &VerifyOptions) -> Result<Answer, Error> {
     let begun = Instant::now();
     let ctx = Context::aside(session, cli, "verify", "verifying a backup of")?;
-    let (entry, manifest) = source::backup(&ctx, &Wanted::of_backup(&options.which))?;
+    let found = source::anywhere(&ctx, &Wanted::of_backup(&options.which))?;
     if ctx.dry_run {
-        let data = json!({"changed": false, "dry_run": true, "id": entry.id});
-        return Ok(Answer::yes(format!("dry run: {} would be verified", entry.id), data));
+        let data = json!({"changed": false, "dry_run": true, "id": found.id});
+        return Ok(Answer::yes(format!("dry run: {} would be verified", found.id), data));
     }
     session.emit.begin_change(Journal::create(&ctx.state, &session.run, crate::TOOL)?)?;
+    let (entry, manifest) = source::here(&ctx, found)?;
     let _read = entry.hold()?;
     let ended = fresh::check(&ctx, &entry, &manifest).and_then(|()| {
-        let files = Readable::of(&ctx, &entry, &manifest, &ctx.identities)?;
-        let server =
-            Server::start(&ctx, &manifest.database, &image(&ctx, &manifest, options)?, options.memory)?;
-        prove::run(&ctx, &server.throwaway, files.path(), &manifest)
+        let image = image(&ctx, &manifest, options)?;
+        let server = Server::start(&ctx, &manifest.database, manifest.method, &image, options.memory)?;
+        server.prove(&entry, &manifest, &ctx.identities)
     });
-    conclude(&ctx, &entry, &manifest, ended, begun)
+    let answer = conclude(&ctx, &entry, &manifest, ended, begun)?;
+    tell_store(&ctx, &entry)?;
+    Ok(answer)
+}
+
+/// The copy in the store shall know of the proof too; if it can't, the proof holds all the same.
+fn tell_store(ctx: &Context, entry: &Entry) -> Result<(), Error> {
+    let check = || ctx.session.check("telling the store");
+    let tell = || -> Result<(), Error> {
+        let Some(remote) = Remote::of(ctx, &check)? else { return Ok(()) };
+        if remote.copy(&entry.id)?.is_some() { remote.push_record(entry) } else { Ok(()) }
+    };
+    if let Err(error) = tell() {
+        let msg = format!("the store does not know of this proof: {error}");
+        ctx.session.emit.warning("store-not-told", &msg, json!({"id": entry.id}))?;
+    }
+    Ok(())
 }
 
 /// A throwaway server, and the right to be the only one that has one in this project.
 pub(crate) struct Server<'a> {
+    ctx: &'a Context<'a>,
     throwaway: Throwaway<'a>,
     _lock: Lock,
 }
@@ -58,11 +80,36 @@ impl<'a> Server<'a> {
     pub(crate) fn start(
         ctx: &'a Context<'a>,
         like: &Database,
+        method: Method,
         image: &str,
         memory: Option<u64>,
     ) -> Result<Self, Error> {
         let lock = lock(ctx)?;
-        Ok(Server { throwaway: Throwaway::start(ctx, like, image, self::memory(memory))?, _lock: lock })
+        let (bytes, role) = (like.size_bytes, &like.bootstrap_role);
+        let throwaway = Throwaway::make(ctx, bytes, role, image, self::memory(memory))?;
+        if method == Method::Dump {
+            throwaway.initialize(like)?;
+        }
+        Ok(Server { ctx, throwaway, _lock: lock })
+    }
+
+    fn prove(&self, entry: &Entry, manifest: &Manifest, identities: &Identities) -> Result<Proof, Error> {
+        let ctx = self.ctx;
+        let chain = chain::of(&ctx.store, entry, manifest)?;
+        let mut files = Vec::new();
+        for part in &chain {
+            if part.id != entry.id
+                && let Ok(below) = &part.manifest
+            {
+                fresh::check(ctx, part, below)?;
+            }
+            files.push(Readable::of(ctx, part, part.manifest.as_ref().map_or(manifest, |m| m), identities)?);
+        }
+        let paths: Vec<&Path> = files.iter().map(Readable::path).collect();
+        match (manifest.method, paths.as_slice()) {
+            (Method::Dump, [path]) => prove::run(ctx, &self.throwaway, path, manifest),
+            _ => physical::prove::run(ctx, &self.throwaway, &paths, manifest),
+        }
     }
 }
 
@@ -74,10 +121,7 @@ pub(crate) fn made(
     identities: &Identities,
 ) -> Result<Answer, Error> {
     let begun = Instant::now();
-    let ended = server.and_then(|server| {
-        let files = Readable::of(ctx, entry, manifest, identities)?;
-        prove::run(ctx, &server.throwaway, files.path(), manifest)
-    });
+    let ended = server.and_then(|server| server.prove(entry, manifest, identities));
     conclude(ctx, entry, manifest, ended, begun)
 }
 
@@ -98,7 +142,7 @@ fn image(ctx: &Context, manifest: &Manifest, options: &VerifyOptions) -> Result<
         return Ok(image.clone());
     }
     let made_by = manifest.image.as_ref().ok_or(Error::NoImage)?;
-    let here = |name: &str| ctx.engine.image(name).map(|found| found.is_some());
+    let here = |name: &str| -> Result<bool, Error> { Ok(ctx.engine()?.image(name)?.is_some()) };
     for name in std::iter::once(&made_by.id).chain(&made_by.digests) {
         if here(name)? {
             return Ok(name.clone());
@@ -119,7 +163,7 @@ fn conclude(
     ctx: &Context,
     entry: &Entry,
     manifest: &Manifest,
-    ended: Result<prove::Proof, Error>,
+    ended: Result<Proof, Error>,
     begun: Instant,
 ) -> Result<Answer, Error> {
     let mut verification = Verification::of(manifest, &ctx.session.run);
@@ -127,7 +171,7 @@ fn conclude(
     match ended {
         Ok(proof) => {
             verification.outcome = Outcome::Verified;
-            verification.depth = Some(proof.depth);
+            verification.depth = proof.depth;
             (verification.restore_ms, verification.read_ms) = (proof.restore_ms, proof.read_ms);
         }
         Err(error) => match error.condemns() {
@@ -149,12 +193,11 @@ fn conclude(
     Ok(match verification.outcome {
         Outcome::Verified => {
             let rows = manifest.rows().map_or(String::new(), |rows| format!(" and {rows} rows"));
-            let msg = format!(
-                "{} is verified: {} tables{rows} came back equal, {seconds:.1} s",
-                entry.id,
-                manifest.tables.len()
-            );
-            Answer::yes(msg, data)
+            let found = match verification.depth {
+                Some(_) => format!("{} tables{rows} came back equal", manifest.tables.len()),
+                None => "a server starts on it, and all of its tables can be read".into(),
+            };
+            Answer::yes(format!("{} is verified: {found}, {seconds:.1} s", entry.id), data)
         }
         Outcome::NotRestorable => {
             let problem = verification.problem.unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::manifest::{self, Manifest};
 use crate::tally::Depth;
 
-const FILE: &str = "verification.json";
+pub(crate) const FILE: &str = "verification.json";
 const VERSION: u8 = 1;
 
 /// Whether the backup came back.
@@ -73,8 +73,12 @@ impl Verification {
 
     /// The proof of this very manifest, if there is one that can be believed.
     pub(crate) fn read(directory: &Path, manifest: &Manifest) -> Option<Self> {
-        let text = std::fs::read_to_string(directory.join(FILE)).ok()?;
-        let document: Value = manifest::unsealed(&text).ok()?.0;
+        Self::parse(&std::fs::read_to_string(directory.join(FILE)).ok()?, manifest)
+    }
+
+    /// The same of its text.
+    pub(crate) fn parse(text: &str, manifest: &Manifest) -> Option<Self> {
+        let document: Value = manifest::unsealed(text).ok()?.0;
         let read: Verification = serde_json::from_value(document).ok()?;
         (read.v == VERSION && read.manifest == manifest.hash && read.id == manifest.id).then_some(read)
     }

@@ -24,7 +24,7 @@ const TOOL_LABEL: &str = "tg.tool";
 const TOOL: &str = "tg-backup-verify";
 const STATE_LABEL: &str = "tg.state";
 /// Inside the container.
-const HOME: &str = "/verify";
+pub(crate) const HOME: &str = "/verify";
 const SOCKET: &str = "/verify-socket";
 pub(crate) const BACKUPS: &str = "/backups";
 const SOCKET_PREFIX: &str = ".tg-verify-";
@@ -36,7 +36,7 @@ const LIFETIME: Duration = Duration::from_hours(24);
 const CPU_SHARES: i64 = 128;
 const PIDS: i64 = 512;
 /// The server's own user in every image of PostgreSQL.
-const SERVER_USER: &str = "postgres";
+pub(crate) const SERVER_USER: &str = "postgres";
 pub(crate) const ROOT: &str = "0:0";
 /// A restored database is about as large as it was; its WAL comes on top.
 const SPACE: u64 = 2;
@@ -68,14 +68,15 @@ pub(crate) struct Throwaway<'a> {
 }
 
 impl<'a> Throwaway<'a> {
-    /// Makes a cluster like the one that was backed up, and starts it.
-    pub(crate) fn start(
+    /// A container without a server yet, with room for so many bytes of data.
+    pub(crate) fn make(
         ctx: &'a Context<'a>,
-        like: &Database,
+        bytes: i64,
+        bootstrap_role: &str,
         image: &str,
         memory: u64,
     ) -> Result<Self, Error> {
-        space(ctx, like)?;
+        space(ctx, bytes)?;
         let engine = Engine::connect()?;
         let name = format!("{TOOL}-{}", ctx.session.run);
         engine.create_volume(&name, &labels(ctx))?;
@@ -84,11 +85,10 @@ impl<'a> Throwaway<'a> {
             engine,
             id: String::new(),
             socket: socket(ctx.state.root())?,
-            bootstrap_role: like.bootstrap_role.clone(),
+            bootstrap_role: bootstrap_role.to_owned(),
             name,
         };
         server.id = server.engine.begin(&server.job(image, memory))?;
-        server.initialize(like)?;
         Ok(server)
     }
 
@@ -115,8 +115,14 @@ impl<'a> Throwaway<'a> {
         }
     }
 
-    fn initialize(&self, like: &Database) -> Result<(), Error> {
-        self.must(ROOT, &["chown", SERVER_USER, HOME])?;
+    /// The volume belongs to the server from now on.
+    pub(crate) fn give_home(&self) -> Result<(), Error> {
+        self.must(ROOT, &["chown", SERVER_USER, HOME])
+    }
+
+    /// Makes an empty cluster like the one that was backed up, and starts it.
+    pub(crate) fn initialize(&self, like: &Database) -> Result<(), Error> {
+        self.give_home()?;
         let data = format!("{HOME}/data");
         let superuser = format!("--username={}", self.bootstrap_role);
         let words = ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"];
@@ -167,7 +173,7 @@ impl<'a> Throwaway<'a> {
         kills.sum::<u64>() > 0
     }
 
-    fn must(&self, user: &str, command: &[&str]) -> Result<(), Error> {
+    pub(crate) fn must(&self, user: &str, command: &[&str]) -> Result<(), Error> {
         match self.exec(user, command)? {
             (0, _) => Ok(()),
             (code, text) => Err(Error::Throwaway {
@@ -202,10 +208,10 @@ impl Drop for Throwaway<'_> {
 }
 
 /// Enough room where volumes are, as far as this host can see it.
-fn space(ctx: &Context, like: &Database) -> Result<(), Error> {
-    let Some(root) = ctx.engine.root_directory()? else { return Ok(()) };
+fn space(ctx: &Context, bytes: i64) -> Result<(), Error> {
+    let Some(root) = ctx.engine()?.root_directory()? else { return Ok(()) };
     let Ok(free) = free_bytes(Path::new(&root)) else { return Ok(()) };
-    let needed = unsigned(like.size_bytes) * SPACE;
+    let needed = unsigned(bytes) * SPACE;
     if free < needed { Err(Error::NoSpace { directory: root, free, needed }) } else { Ok(()) }
 }
 
@@ -234,12 +240,12 @@ fn labels(ctx: &Context) -> HashMap<String, String> {
 /// Removes what killed proofs left; only the holder of their lock may.
 pub(crate) fn sweep(ctx: &Context) -> Result<(), Error> {
     let labels: Vec<String> = labels(ctx).iter().map(|(name, value)| format!("{name}={value}")).collect();
-    for left in ctx.engine.labelled(&labels)? {
+    for left in ctx.engine()?.labelled(&labels)? {
         ctx.session.emit.explain(&format!("removing container {} of a killed proof", left.name));
-        ctx.engine.remove_own(&left.id)?;
+        ctx.engine()?.remove_own(&left.id)?;
     }
-    for volume in ctx.engine.volumes_labelled(&labels)? {
-        ctx.engine.remove_volume(&volume)?;
+    for volume in ctx.engine()?.volumes_labelled(&labels)? {
+        ctx.engine()?.remove_volume(&volume)?;
     }
     let entries = std::fs::read_dir(ctx.state.root()).into_iter().flatten().flatten();
     for entry in entries.filter(|e| e.file_name().to_string_lossy().starts_with(SOCKET_PREFIX)) {

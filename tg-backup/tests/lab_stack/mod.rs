@@ -71,6 +71,17 @@ impl Database {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Sets the lab's object store as this database's own.
+    pub(crate) fn set_store(&mut self) {
+        let of = |name: &str| {
+            std::env::var(name).unwrap_or_else(|_| panic!("{name}: eval \"$(scripts/lab/objects env)\""))
+        };
+        let (endpoint, bucket) = (of("TG_LAB_S3_ENDPOINT"), of("TG_LAB_S3_BUCKET"));
+        self.set("TG_BACKUP_STORE", &format!("s3://{bucket}/{}?endpoint={endpoint}", self.name));
+        self.set("AWS_ACCESS_KEY_ID_FILE", &of("TG_LAB_S3_KEY_FILE"));
+        self.set("AWS_SECRET_ACCESS_KEY_FILE", &of("TG_LAB_S3_SECRET_FILE"));
+    }
+
     /// A new identity of age, in a file; its recipient.
     pub(crate) fn identity(&self, name: &str) -> String {
         let made = Command::new("age-keygen").arg("-o").arg(self.path(name)).output().unwrap();
@@ -85,6 +96,35 @@ impl Database {
         command.args(["compose", "--project-directory"]).arg(&self.stack).arg("cp");
         command.arg(from).arg(format!("db:{to}"));
         assert!(command.stderr(Stdio::null()).status().unwrap().success());
+    }
+
+    /// Writes a data file of a backup anew through a filter, and every hash anew: what is left is
+    /// damage from before the hashes were made.
+    pub(crate) fn rewrite(&self, path: &std::path::Path, filter: &str) {
+        let tool = if path.extension().is_some_and(|e| e == "gz") { "gzip" } else { "zstd" };
+        let script = format!("{tool} -dc | LC_ALL=C {filter} | {tool} -c");
+        let bytes = self.inside(&["sh", "-c", &script], &std::fs::read(path).unwrap());
+        std::fs::write(path, bytes).unwrap();
+        let sum = |path: &std::path::Path| {
+            let output = Command::new("sha256sum").arg(path).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()[..64].to_owned()
+        };
+        let manifest = path.parent().unwrap().parent().unwrap().join("manifest.json");
+        let mut document: Value = serde_json::from_str(&std::fs::read_to_string(&manifest).unwrap()).unwrap();
+        let name = format!("data/{}", path.file_name().unwrap().to_string_lossy());
+        let files = document["files"].as_array_mut().unwrap();
+        let entry = files.iter_mut().find(|f| f["path"] == name).unwrap();
+        entry["sha256"] = sum(path).into();
+        entry["bytes"] = path.metadata().unwrap().len().into();
+        document.as_object_mut().unwrap().shift_remove("self");
+        std::fs::write(self.path("document"), document.to_string()).unwrap();
+        document["self"] = sum(&self.path("document")).into();
+        std::fs::write(manifest, document.to_string()).unwrap();
+    }
+
+    /// The server's major version.
+    pub(crate) fn major(&self) -> u32 {
+        self.psql("postgres", "SHOW server_version_num").parse::<u32>().unwrap() / 10_000
     }
 
     /// A role of the test's own, which is given to nobody else.
@@ -139,6 +179,7 @@ impl Database {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tg-backup"));
         command.arg("-q").arg("-C").arg(&self.stack).args(words).env_remove("TG_RUN_ID");
         command.envs(self.environment.iter().cloned());
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
         for (flag, name) in
             [("--state-dir", "state"), ("--backup-dir", "backups"), ("--database-url-file", "url")]
         {

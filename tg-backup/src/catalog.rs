@@ -1,0 +1,106 @@
+//! All backups that there are, wherever they are: in the directory, in the store, in both.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::json;
+use tg_core::Fault;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::manifest::Manifest;
+use crate::remote::{Copy, Remote};
+use crate::store::{Entry, Store};
+use crate::taken::Method;
+use crate::verify::record::Verification;
+
+pub(crate) struct Backup {
+    pub id: String,
+    /// What is wrong with the manifest, where it can't be trusted.
+    pub manifest: Result<Box<Manifest>, String>,
+    /// Its newest proof.
+    pub verification: Option<Verification>,
+    /// In the directory.
+    pub local: Option<PathBuf>,
+    /// In the store.
+    pub stored: bool,
+}
+
+impl Backup {
+    /// The database that it is of, where its manifest can be believed.
+    pub(crate) fn database(&self) -> Option<&str> {
+        self.manifest.as_ref().ok().map(|m| m.database.name.as_str())
+    }
+
+    /// What it is compared with when some are to go: those of the same database and method.
+    pub(crate) fn kind(&self) -> Option<(&str, Method)> {
+        self.manifest.as_ref().ok().map(|m| (m.database.name.as_str(), m.method))
+    }
+
+    pub(crate) fn verified(&self) -> bool {
+        self.verification.as_ref().is_some_and(Verification::is_good)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.manifest.as_ref().map_or(0, |m| m.bytes())
+    }
+
+    /// In the directory, where it is there.
+    pub(crate) fn entry(&self) -> Option<Entry> {
+        Some(Entry { id: self.id.clone(), path: self.local.clone()?, manifest: self.manifest.clone() })
+    }
+}
+
+/// Those of the directory, newest first.
+pub(crate) fn local(store: &Store) -> Vec<Backup> {
+    merged(store.list(), Vec::new())
+}
+
+/// All of them, newest first. A store that can't be asked is told of, and what is here goes on.
+pub(crate) fn all(ctx: &Context) -> Result<Vec<Backup>, Error> {
+    let copies = match stored(ctx) {
+        Ok(copies) => copies,
+        Err(error) if ctx.session.check("").is_err() => return Err(error),
+        Err(error) => {
+            let msg = format!("copies in the store are not known: {error}");
+            ctx.session.emit.warning("store-unknown", &msg, json!({"cause": error.code()}))?;
+            Vec::new()
+        }
+    };
+    Ok(merged(ctx.store.list(), copies))
+}
+
+/// Those of the store, newest first; none where there is no store.
+pub(crate) fn stored(ctx: &Context) -> Result<Vec<Copy>, Error> {
+    let check = || ctx.session.check("asking the store");
+    Remote::of(ctx, &check)?.map_or(Ok(Vec::new()), |remote| remote.list())
+}
+
+pub(crate) fn merged(entries: Vec<Entry>, copies: Vec<Copy>) -> Vec<Backup> {
+    let mut all: BTreeMap<String, Backup> = BTreeMap::new();
+    for entry in entries {
+        let verification = entry.verification();
+        let backup = Backup {
+            id: entry.id.clone(),
+            manifest: entry.manifest,
+            verification,
+            local: Some(entry.path),
+            stored: false,
+        };
+        all.insert(entry.id, backup);
+    }
+    for copy in copies {
+        let Some(backup) = all.get_mut(&copy.id) else {
+            let Copy { id, manifest, verification } = copy;
+            all.insert(id.clone(), Backup { id, manifest, verification, local: None, stored: true });
+            continue;
+        };
+        backup.stored = true;
+        let at = |proof: &Option<Verification>| proof.as_ref().map(|p| p.at.clone());
+        if at(&copy.verification) > at(&backup.verification) {
+            backup.verification = copy.verification;
+        }
+    }
+    // A name begins with the time.
+    all.into_values().rev().collect()
+}

@@ -1,0 +1,155 @@
+//! Proves a copy of a server's files: unpacked, combined, checked file by file, started, and read.
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::compare::difference;
+use crate::context::Context;
+use crate::error::Error;
+use crate::fresh;
+use crate::manifest::Manifest;
+use crate::physical::{BACKUP_MANIFEST, DATA};
+use crate::tally::Depth;
+use crate::verify::Proof;
+use crate::verify::throwaway::{BACKUPS, HOME, ROOT, SERVER_USER, Throwaway};
+
+/// Unpacks one backup: PostgreSQL's own files, its WAL, and the list of both.
+const UNPACK: &str = r#"
+set -e
+from=$1 to=$2
+mkdir -p "$to/pg_wal"
+unpack() { case $1 in *.zst) zstd -dqc "$1" ;; *.gz) gzip -dc "$1" ;; *) cat "$1" ;; esac | tar -x -C "$2"; }
+for file in "$from"/base.tar*; do unpack "$file" "$to"; done
+for file in "$from"/pg_wal.tar*; do unpack "$file" "$to/pg_wal"; done
+cp "$from/backup_manifest" "$to/"
+chmod 700 "$to"
+"#;
+/// Nothing of the live server's configuration may lead out of the container, or fail for want of it.
+const OVERRIDES: &str = "-c listen_addresses='' -c unix_socket_directories=/verify-socket -c hba_file=/verify/hba.conf \
+    -c ident_file=/verify/ident.conf -c ssl=off -c archive_mode=off -c archive_command='' -c fsync=off \
+    -c full_page_writes=off -c autovacuum=off -c max_wal_senders=10 -c log_destination=stderr -c logging_collector=off \
+    -c primary_conninfo='' -c hot_standby=on -c shared_buffers=128MB -c max_logical_replication_workers=0";
+
+/// Restores the chain in the server and reads what it holds.
+pub(crate) fn run(
+    ctx: &Context,
+    server: &Throwaway,
+    chain: &[&Path],
+    manifest: &Manifest,
+) -> Result<Proof, Error> {
+    let intent = json!({"id": manifest.id, "parts": chain.len()});
+    ctx.change("verify", &format!("start a throwaway server on {} and read it", manifest.id), intent, || {
+        let begun = Instant::now();
+        let data = unpack(server, chain)?;
+        check_files(server, &data)?;
+        start(server, &data)?;
+        let restore_ms = milliseconds(begun);
+        let reading = Instant::now();
+        let depth = read(ctx, server, manifest)?;
+        check_pages(server)?;
+        let read_ms = milliseconds(reading);
+        let data = json!({"restore_ms": restore_ms, "read_ms": read_ms, "tables": manifest.tables.len()});
+        Ok((Proof { depth, restore_ms, read_ms }, data))
+    })
+}
+
+fn milliseconds(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The data directory inside the server.
+fn unpack(server: &Throwaway, chain: &[&Path]) -> Result<String, Error> {
+    server.give_home()?;
+    let mut parts = Vec::new();
+    for (i, directory) in chain.iter().enumerate() {
+        let name = directory.file_name().unwrap_or_default().to_string_lossy();
+        let (from, to) = (format!("{BACKUPS}/{name}/{DATA}"), format!("{HOME}/part{i}"));
+        // The files are readable to us alone, and that is root inside; tar keeps their owner.
+        let (code, text) = server.exec(ROOT, &["sh", "-c", UNPACK, "sh", &from, &to])?;
+        if code != 0 {
+            return Err(unpacking(code, &text));
+        }
+        server.must(ROOT, &["chown", "-R", SERVER_USER, &to])?;
+        parts.push(to);
+    }
+    if parts.len() == 1 {
+        return Ok(parts.remove(0));
+    }
+    let data = format!("{HOME}/data");
+    let mut words = vec!["pg_combinebackup", "--no-sync", "--output", &data];
+    words.extend(parts.iter().map(String::as_str));
+    match server.exec(SERVER_USER, &words)? {
+        (0, _) => Ok(data),
+        (code, text) => Err(condemned(BACKUP_MANIFEST, code, &text)),
+    }
+}
+
+/// A program that is missing says nothing about the backup; an archive that ends too early does.
+fn unpacking(code: i64, text: &str) -> Error {
+    let step = "unpack".into();
+    if code == 126 || code == 127 || text.contains("not found") || text.contains("No space left") {
+        return Error::Throwaway { step, code, problem: tg_core::process::tail(text) };
+    }
+    Error::NotRestorable { object: Some("base.tar".into()), problem: tg_core::process::tail(text) }
+}
+
+fn condemned(object: &str, code: i64, text: &str) -> Error {
+    let problem = tg_core::process::tail(text);
+    if code > 125 || problem.contains("No space left") {
+        return Error::Throwaway { step: object.into(), code, problem };
+    }
+    Error::NotRestorable { object: Some(object.into()), problem }
+}
+
+/// Every file against the list that the live server has made, and the WAL that makes them consistent.
+fn check_files(server: &Throwaway, data: &str) -> Result<(), Error> {
+    match server.exec(SERVER_USER, &["pg_verifybackup", "--quiet", data])? {
+        (0, _) => Ok(()),
+        (code, text) => Err(condemned("pg_verifybackup", code, &text)),
+    }
+}
+
+fn start(server: &Throwaway, data: &str) -> Result<(), Error> {
+    let write = format!("echo 'local all all trust' >{HOME}/hba.conf && : >{HOME}/ident.conf");
+    server.must(SERVER_USER, &["sh", "-c", &write])?;
+    let log = format!("{HOME}/log");
+    let words = ["pg_ctl", "-D", data, "-l", &log, "-o", OVERRIDES, "-w", "-t", "3600", "-s", "start"];
+    match server.exec(SERVER_USER, &words)? {
+        (0, _) => Ok(()),
+        (code, text) => {
+            let (_, said) = server.exec(ROOT, &["tail", "-n", "8", &log])?;
+            Err(condemned("start", code, if said.trim().is_empty() { &text } else { &said }))
+        }
+    }
+}
+
+/// Every table of our database, compared where nobody had written to the server meanwhile.
+fn read(ctx: &Context, server: &Throwaway, manifest: &Manifest) -> Result<Option<Depth>, Error> {
+    let connect = || server.connect(&manifest.database.name);
+    let still = manifest.physical.as_ref().is_some_and(|p| p.still);
+    let depth = if still { manifest.depth() } else { Depth::Count };
+    ctx.session.check("reading the tables")?;
+    let restored = fresh::read(&connect, depth)?;
+    if !still {
+        return Ok(None);
+    }
+    match difference(&restored, &manifest.facts()) {
+        Some(difference) => Err(Error::Differs(difference)),
+        None => Ok(Some(depth)),
+    }
+}
+
+/// Every page of every table and index of every database, by the server's own amcheck.
+fn check_pages(server: &Throwaway) -> Result<(), Error> {
+    let [host, user] = server.connection();
+    let words = ["pg_amcheck", "--all", "--install-missing", "--jobs=2", &host, &user];
+    let (code, text) = server.exec(SERVER_USER, &words)?;
+    match code {
+        0 => Ok(()),
+        // amcheck is not in every image: what it would say is then not known, and not needed.
+        _ if text.contains("is not available") || text.contains("not found") => Ok(()),
+        code => Err(condemned("pg_amcheck", code, &text)),
+    }
+}
