@@ -48,10 +48,9 @@ impl Wanted {
     /// Whether something of this name and run is it.
     pub(crate) fn matches(&self, id: &str, run: &str) -> bool {
         match self {
-            Wanted::Id(wanted) => wanted == id,
+            Wanted::Id(wanted) | Wanted::Point(Some(wanted)) => wanted == id,
             Wanted::Run(wanted) => wanted == run,
             Wanted::Latest | Wanted::Point(None) => true,
-            Wanted::Point(Some(wanted)) => wanted == id,
         }
     }
 
@@ -82,10 +81,9 @@ impl Wanted {
 
     fn describe(&self) -> String {
         match self {
-            Wanted::Id(id) => id.clone(),
+            Wanted::Id(id) | Wanted::Point(Some(id)) => id.clone(),
             Wanted::Run(run) => format!("of run {run}"),
             Wanted::Latest | Wanted::Point(None) => "of this database".into(),
-            Wanted::Point(Some(id)) => id.clone(),
         }
     }
 }
