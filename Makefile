@@ -13,7 +13,7 @@ libexecdir ?= $(prefix)/lib/tg
 mandir ?= $(prefix)/share/man/man1
 
 .DEFAULT_GOAL := help
-.PHONY: help build check lint unit bats test lab-test demo bench-swap soak-swap install man clean
+.PHONY: help build check lint unit bats test lab-test demo bench-swap bench-backup soak-swap install man clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ lab-test: build ## the procedures on real parts: upgrade, rollback, kill -9, bad
 
 bench-swap: ## three ways to replace what runs, under load, side by side; BENCH='--rate 50' is handed on
 	@scripts/bench/swap $(BENCH)
+
+bench-backup: ## tg-backup against pg_dump and pg_basebackup on one database of 2 GB; BENCH='--rounds 5' is handed on
+	@scripts/bench/backup $(BENCH)
 
 soak-swap: build ## swaps and rollbacks under load in the lab, 200,000 requests; SOAK='--requests 50000' is handed on
 	scripts/lab/up

@@ -189,3 +189,6 @@ listen_to_signals() {
 }
 
 milliseconds() { date +%s%3N; }
+
+# Milliseconds for people.
+seconds() { printf '%d.%d s' $(($1 / 1000)) $(($1 % 1000 / 100)); }

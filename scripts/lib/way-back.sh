@@ -7,10 +7,39 @@
 
 WAY_BACK_PROBLEM=
 WAY_BACK_HINT=
+# How long it took, and the application's part of it, ms.
+WAY_BACK_MS=null
+APPLICATION_BACK_MS=null
+# Before it was ever walked: stopping and starting an application that boots in about two seconds.
+readonly APPLICATION_BACK_RULE_MS=6000
+
+# How long the way back would take: the database's part as tg-backup plans it, the application's as it was the last time.
+predict_way_back() {
+  local database application=null
+  database=$(TG_FORMAT=json TG_RUN_ID=$RUN tg-backup plan "${PROJECT_FLAGS[@]}" 2>/dev/null 9>&- |
+    jq -rs 'map(select(.type == "result"))[-1].data.back_by_point_ms // empty') || database=
+  [[ -n $database ]] || return 0
+  [[ ! -r $STATE_DIR/history.jsonl ]] || application=$(jq -rs 'map(.application_back_ms | values)[-1]' "$STATE_DIR/history.jsonl")
+  emit record "$(jq -rn --argjson database "$database" --argjson application "$application" --argjson rule "$APPLICATION_BACK_RULE_MS" '
+    def seconds: . / 100 | round / 10 | tostring + " s";
+    "note way back     about \(($application // $rule) + $database | seconds): database \($database | seconds), application \($application // $rule | seconds) "
+    + if $application then "as the last time" else "by a rule of thumb" end')" \
+    "$(jq -cn --argjson database "$database" --argjson application "$application" --argjson rule "$APPLICATION_BACK_RULE_MS" \
+      '{kind: "way-back", ms: (($application // $rule) + $database), database_ms: $database, application_ms: ($application // $rule), measured: ($application != null)}')"
+}
 
 # go_back [--accept-data-loss]
 go_back() {
-  local status=0
+  local begun
+  begun=$(milliseconds)
+  DATABASE_BACK_MS=0
+  walk_back "$@" || return
+  WAY_BACK_MS=$(($(milliseconds) - begun))
+  APPLICATION_BACK_MS=$((WAY_BACK_MS - DATABASE_BACK_MS))
+}
+
+walk_back() {
+  local status=0 begun
   tool_to_the_end tg-migrate abort || {
     stuck "a migrator could not be ended" $?
     return 1
@@ -19,7 +48,9 @@ go_back() {
     stuck "the application could not be stopped" $?
     return 1
   }
+  begun=$(milliseconds)
   database_back "$@" || return 1
+  DATABASE_BACK_MS=$(($(milliseconds) - begun))
   tool_to_the_end tg-swap rollback --to-run "$RUN" || {
     stuck "the old images could not be started" $?
     return 1

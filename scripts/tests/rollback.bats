@@ -58,6 +58,18 @@ health --wait=5m --expect-version 1.4.0"
   [[ ! -e $STUB/state/procedure.json ]]
 }
 
+@test "the way back is timed, and the next one is predicted from it" {
+  before r1 1.4.0
+  echo r1 >"$STUB/last-run"
+  run -0 --separate-stderr "$SCRIPTS/preflight" 1.5.0
+  jq -es 'any(.[]; .data.kind == "way-back" and .data.ms == 6500 and (.data.measured | not))' <<<"$output"
+  run -0 --separate-stderr "$SCRIPTS/rollback"
+  [[ $(last_result msg) == *"the way back took "*" s" && $(last_result data.way_back_ms) -gt 0 ]]
+  application=$(history_of rollback application_back_ms)
+  run -0 --separate-stderr "$SCRIPTS/preflight" 1.5.0
+  jq -es --argjson ms $((application + 500)) 'any(.[]; .data.kind == "way-back" and .data.ms == $ms and .data.measured)' <<<"$output"
+}
+
 @test "with nothing to go back to nothing is changed" {
   run -3 --separate-stderr "$SCRIPTS/rollback"
   [[ -n $(last_result run) ]]

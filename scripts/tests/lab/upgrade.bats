@@ -21,6 +21,15 @@ load helper
   nothing_to_do
   same "$before" "$(contents)"
   leaves_no_helper_behind
+  [[ $(result msg) == *"the way back took "* ]]
+
+  # Said beforehand, and as it was: within a factor of two.
+  gives 0 "$SCRIPTS/upgrade" 1.5.0
+  predicted=$(jq -rs 'map(select(.data.kind == "way-back"))[0].data.ms' <<<"$output")
+  gives 0 "$SCRIPTS/rollback"
+  took=$(result data.way_back_ms)
+  echo "predicted $predicted ms, took $took ms"
+  ((predicted < 2 * took && took < 2 * predicted))
 }
 
 @test "a patch without a migration goes forth and back and the database is not even restored" {
