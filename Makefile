@@ -16,7 +16,7 @@ mandir ?= $(prefix)/share/man/man1
 .PHONY: help build check lint unit bats test lab-test demo bench-swap bench-backup soak-swap install man clean
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the tools
 	cargo build --workspace --profile $(PROFILE)

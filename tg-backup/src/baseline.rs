@@ -16,6 +16,8 @@ const CIRCLE: u64 = 1 << 32;
 /// What is compared with to find lost rows.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Baseline {
+    /// Nobody has written anything since.
+    Untouched,
     /// Rows of this transaction and later ones are lost, but for what migrations wrote: transactions
     /// from the first number to before the second.
     Since { xid: u64, migrations: Vec<(u64, u64)> },
@@ -36,6 +38,11 @@ impl Baseline {
         }
         let migrations = migrations(&journal::steps(&ctx.state, source.run()));
         match source {
+            Source::Point(point)
+                if point.mark.quiet.is_some_and(|quiet| u64::try_from(quiet) == Ok(next)) =>
+            {
+                Ok(Baseline::Untouched)
+            }
             Source::Point(point) => {
                 let xid = point.mark.xid.and_then(|xid| u64::try_from(xid).ok()).unwrap_or(0);
                 Self::since(xid, next, migrations)

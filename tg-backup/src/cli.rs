@@ -107,8 +107,9 @@ pub(crate) struct CreateOptions {
 
     /// What is kept of each table to compare a restored one with, all of it read in the dump's own
     /// snapshot: nothing, its rows counted, or a hash of its content too
-    #[arg(long, value_name = "DEPTH", value_enum, default_value_t)]
-    pub tables_hash: Depth,
+    /// [x-tg: tables_hash] [default: full with --verify or where a processor is idle, else count]
+    #[arg(long, value_name = "DEPTH", value_enum)]
+    pub tables_hash: Option<Depth>,
 
     /// How it is made [x-tg: backup_method] [default: dump]
     #[arg(long, value_name = "METHOD", value_enum)]
@@ -225,7 +226,7 @@ impl Default for CreateOptions {
     fn default() -> Self {
         CreateOptions {
             lock_wait: LOCK_WAIT,
-            tables_hash: Depth::default(),
+            tables_hash: None,
             method: None,
             incremental: false,
             jobs: None,

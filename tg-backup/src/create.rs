@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::manifest::{MANIFEST, Manifest};
 use crate::store::{Entry, Partial};
 use crate::taken::Method;
+use crate::tally::Depth;
 use crate::verify::{self, Server};
 use crate::{dump, names, physical, preflight, publish, push, tally};
 
@@ -39,7 +40,8 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
         let server = options.verify.then(|| scope.spawn(|| server(&ctx, &database, method, options)));
         let taken = match method {
             Method::Dump => dump::run(&ctx, &partial.path, &database, options),
-            Method::Basebackup => physical::run(&ctx, &partial, &database, options),
+            Method::Basebackup => physical::basebackup::run(&ctx, &partial, &database, options),
+            Method::Pgbackrest => physical::pgbackrest::run(&ctx, &partial, &id, options),
         };
         (taken, server.map(tally::joined))
     });
@@ -49,6 +51,9 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
     let facts =
         publish::Facts { id: &id, database, taken: taken?, at, begun, recipients: recipients.as_ref() };
     let (manifest, path) = publish::run(&ctx, partial, facts)?;
+    if method == Method::Pgbackrest {
+        physical::pgbackrest::forget_expired(&ctx)?;
+    }
     let made = changed(&ctx, "backup", sentence(&manifest, begun), summary(&manifest, &path, true, begun))?;
     // The project is free again: neither a proof nor a copy changes anything of it.
     drop(lock);
@@ -62,10 +67,19 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
 fn method(ctx: &Context, options: &CreateOptions) -> Result<Method, Error> {
     let known = |text: &str| <Method as clap::ValueEnum>::from_str(text, false);
     let set = ctx.project.settings().get(options.method, "backup_method", known)?.unwrap_or_default();
-    if options.incremental && set != Method::Basebackup {
+    if options.incremental && set == Method::Dump {
         return Err(Error::NoIncremental("a dump is always whole".into()));
     }
     Ok(set)
+}
+
+/// How much is kept of each table where nobody says it: reading and hashing a row takes about as long
+/// as dumping it, which costs nothing on a processor that the dump's workers leave idle.
+pub(crate) fn depth(ctx: &Context, options: &CreateOptions, workers: usize) -> Result<Depth, Error> {
+    let known = |text: &str| <Depth as clap::ValueEnum>::from_str(text, false);
+    let set = ctx.project.settings().get(options.tables_hash, "tables_hash", known)?;
+    let idle = std::thread::available_parallelism().is_ok_and(|processors| processors.get() > workers);
+    Ok(set.unwrap_or(if options.verify || idle { Depth::Full } else { Depth::Count }))
 }
 
 /// A server for the proof, of the image that makes the backup.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::CreateOptions;
 use crate::clients::Call;
 use crate::context::Context;
+use crate::create::depth;
 use crate::database::Database;
 use crate::error::Error;
 use crate::facts::{self, Facts, LargeObjects, Table};
@@ -16,7 +17,7 @@ use crate::globals;
 use crate::locks::Budget;
 use crate::snapshot::Snapshot;
 use crate::taken::{Method, Taken};
-use crate::tally::{Tally, joined};
+use crate::tally::{Depth, Tally, joined};
 use crate::watcher::Watcher;
 
 /// Where the dump is in a backup.
@@ -52,8 +53,10 @@ pub(crate) fn run(
         };
         let roles = facts::roles(&mut snapshot.client)?;
         let arguments = arguments(ctx, &snapshot.id, compression, jobs, options);
+        let depth = depth(ctx, options, jobs)?;
         (facts.tables, facts.large_objects) =
-            side_by_side(ctx, directory, options, &snapshot, &arguments).map_err(|e| who_holds(ctx, e))?;
+            side_by_side(ctx, directory, (options, depth), &snapshot, &arguments)
+                .map_err(|e| who_holds(ctx, e))?;
         let now = facts::sequences(&mut ctx.target.connect(crate::TOOL, None)?)?;
         facts::sequences_later(&mut facts.sequences, &now);
         if !snapshot.held
@@ -130,7 +133,7 @@ pub(crate) fn conninfo(name: &str) -> String {
 fn side_by_side(
     ctx: &Context,
     directory: &Path,
-    options: &CreateOptions,
+    (options, depth): (&CreateOptions, Depth),
     snapshot: &Snapshot,
     arguments: &[String],
 ) -> Result<(Vec<Table>, LargeObjects), Error> {
@@ -145,7 +148,7 @@ fn side_by_side(
         client.batch_execute(&format!("SET lock_timeout = {}", options.lock_wait.as_millis()))?;
         Ok(client)
     };
-    let tally = Tally::new(&connect, Some(&snapshot.id), options.tables_hash, 1);
+    let tally = Tally::new(&connect, Some(&snapshot.id), depth, 1);
     let mut tables = snapshot.tables.clone();
     let watcher = Watcher { ctx, tables: &snapshot.tables, tally: &tally, give_up: &give_up, done: &done };
     let (dumped, counted, globals) = std::thread::scope(|scope| {

@@ -54,6 +54,8 @@ pub(crate) enum Error {
     Unpushed { id: String, cause: Box<Error>, made: Option<Value> },
     #[error("no incremental backup can be made: {0}")]
     NoIncremental(String),
+    #[error("pgBackRest can't be driven: {0}")]
+    NoStanza(String),
     #[error("tablespaces {} lie outside the data directory", .0.join(", "))]
     Tablespaces(Vec<String>),
     #[error("{user} may not copy the server's files: {problem}")]
@@ -128,6 +130,7 @@ impl Fault for Error {
             Error::Store(error) => error.exit(),
             Error::Unverified { cause, .. } | Error::Unpushed { cause, .. } => cause.exit(),
             Error::NoStore
+            | Error::NoStanza(_)
             | Error::NoReplication { .. }
             | Error::Encrypted { .. }
             | Error::NotForUs
@@ -167,6 +170,7 @@ impl Fault for Error {
             Error::NotStored { .. } => "not-stored",
             Error::Unpushed { .. } => "not-copied",
             Error::NoIncremental(_) => "no-incremental",
+            Error::NoStanza(_) => "no-stanza",
             Error::Tablespaces(_) => "tablespaces",
             Error::NoReplication { .. } => "no-replication",
             Error::WholeServer(_) => "whole-server",
@@ -218,6 +222,9 @@ impl Fault for Error {
             Error::Encrypted { .. } | Error::NotForUs => "name the file with the identity of one of its recipients with --identity".into(),
             Error::NoIncremental(_) => {
                 "make a whole one first, on PostgreSQL 17 or later: ALTER SYSTEM SET summarize_wal = on; SELECT pg_reload_conf(); then tg-backup create --method basebackup".into()
+            }
+            Error::NoStanza(_) => {
+                "set up pgBackRest in the database's container (stanza-create), and name the stanza with x-tg: pgbackrest_stanza".into()
             }
             Error::Tablespaces(_) => "back the database up with --method dump".into(),
             Error::NoReplication { user, .. } => format!(
@@ -272,6 +279,7 @@ impl Fault for Error {
             | Error::ImageGone { .. }
             | Error::Store(_)
             | Error::NoIncremental(_)
+            | Error::NoStanza(_)
             | Error::Tablespaces(_)
             | Error::NoReplication { .. }
             | Error::WholeServer(_)

@@ -64,6 +64,7 @@ impl Watch {
         self.seen = transaction.query_one(NEXT, &[])?.get(0);
         let mut tables = facts::tables(&mut transaction)?;
         let lost = match &self.baseline {
+            Baseline::Untouched => Vec::new(),
             Baseline::Since { xid, migrations } => {
                 let (schema, name) = LARGE_OBJECTS;
                 tables.push(Table { schema: schema.into(), name: name.into(), ..Table::default() });
@@ -77,10 +78,21 @@ impl Watch {
         Ok(lost)
     }
 
-    /// Looks again, but only when somebody has written since; so many transactions were our own.
-    pub(crate) fn look_again(&mut self, own: i64) -> Result<Vec<Lost>, Error> {
+    /// Whether somebody has written since it was looked at; so many transactions were our own.
+    pub(crate) fn touched(&mut self, own: i64) -> Result<bool, Error> {
         let next: i64 = self.client.query_one(NEXT, &[])?.get(0);
-        if next <= self.seen + own { Ok(Vec::new()) } else { self.look() }
+        let touched = next > self.seen + own;
+        if let (true, Baseline::Untouched) = (touched, &self.baseline) {
+            // Until then nobody had.
+            let xid = u64::try_from(self.seen).unwrap_or(0);
+            self.baseline = Baseline::Since { xid, migrations: Vec::new() };
+        }
+        Ok(touched)
+    }
+
+    /// Looks again, but only when somebody has written since.
+    pub(crate) fn look_again(&mut self, own: i64) -> Result<Vec<Lost>, Error> {
+        if self.touched(own)? { self.look() } else { Ok(Vec::new()) }
     }
 }
 

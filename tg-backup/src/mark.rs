@@ -18,6 +18,10 @@ pub(crate) struct Mark {
     /// Of a point: the next transaction identifier (64 bits) when it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xid: Option<i64>,
+    /// Of a point: the next one after it was made. As long as it stays the next, nobody has written
+    /// anything in the whole server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<i64>,
     /// Of a new or old one: the backup or point that was brought back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -46,6 +50,7 @@ impl Mark {
             run: run.into(),
             created: crate::clock::rfc3339(std::time::SystemTime::now()),
             xid: None,
+            quiet: None,
             source: None,
             source_run: None,
             replaced_by: None,

@@ -129,7 +129,8 @@ fn copy(ctx: &Context, cluster: &mut Cluster, database: &Database) -> Result<Mar
         mark.comment.clone_from(&database.comment);
         copy_when_unused(ctx, cluster, database, &name)?;
         cluster.execute_all(&database.dress(&name))?;
-        // The mark comes last: only it makes a point valid.
+        // The mark comes last: only it makes a point valid. It is the one transaction after this look.
+        mark.quiet = Some(cluster.number(NEXT_XID)? + 1);
         cluster.execute(&comment(&name, Some(&mark.text())))?;
         let oid = cluster.find(&name)?.map(|(oid, _)| oid).ok_or_else(|| Error::NoDatabase(name.clone()))?;
         let data = json!({"point": name, "oid": oid, "xid": mark.xid, "bytes": database.size_bytes});

@@ -7,6 +7,7 @@ use crate::taken::Method;
 
 const DUMP: &str = include_str!("recovery.md");
 const SERVER: &str = include_str!("recovery-server.md");
+const REPOSITORY: &str = include_str!("recovery-pgbackrest.md");
 /// A step more, where files are encrypted.
 const DECRYPT: &str = r#"   The files are encrypted with age (https://age-encryption.org). With the identity of one of the
    recipients in the manifest:
@@ -38,6 +39,7 @@ pub(crate) fn text(facts: &Facts, created: &str) -> String {
     let text = match facts.taken.method {
         Method::Dump => fill(DUMP, &dump(facts)),
         Method::Basebackup => fill(SERVER, &server(facts)),
+        Method::Pgbackrest => fill(REPOSITORY, &repository(facts)),
     };
     common.iter().fold(text, |text, (place, value)| text.replace(place, value))
 }
@@ -89,4 +91,9 @@ fn server(facts: &Facts) -> Vec<(&'static str, String)> {
     lines.extend(unpack("", "$NEW.2"));
     lines.push("pg_combinebackup \"$NEW.1\" \"$NEW.2\" -o \"$NEW\"".into());
     vec![("{chain}", chain), ("{unpack}", code(&lines))]
+}
+
+fn repository(facts: &Facts) -> Vec<(&'static str, String)> {
+    let physical = facts.taken.physical.clone().unwrap_or_default();
+    vec![("{stanza}", physical.stanza.unwrap_or_default()), ("{label}", physical.label.unwrap_or_default())]
 }

@@ -48,9 +48,10 @@ fn brought_back(ctx: &Context, options: &RestoreOptions, wanted: &Wanted) -> Res
     let source = Source::find(ctx, &mut cluster, wanted)?;
     let source = source.here(ctx)?;
     check(ctx, &source)?;
-    let (mut watch, _) = look(ctx, &mut cluster, options, &source)?;
+    let (mut watch, first) = look(ctx, &mut cluster, options, &source)?;
     let new = prepare(ctx, &mut cluster, &source)?;
-    let restored = last_look(ctx, watch.as_mut(), options).and_then(|lost| {
+    let is_point = matches!(source, Source::Point(_));
+    let restored = last_look(ctx, watch.as_mut(), (is_point, first), options).and_then(|lost| {
         let swap = Swap {
             new: &new,
             action: "restore",
@@ -163,9 +164,18 @@ fn look(
     Ok((Some(watch), lost))
 }
 
-/// The restore itself may have taken long: looks once more before anything is closed.
-fn last_look(ctx: &Context, watch: Option<&mut Watch>, options: &RestoreOptions) -> Result<i64, Error> {
+/// The restore itself may have taken long, and has written: looks once more before anything is closed.
+/// With a point there was nothing to do.
+fn last_look(
+    ctx: &Context,
+    watch: Option<&mut Watch>,
+    (point, first): (bool, i64),
+    options: &RestoreOptions,
+) -> Result<i64, Error> {
     let Some(watch) = watch else { return Ok(0) };
+    if point && !watch.touched(0)? {
+        return Ok(first);
+    }
     let lost = watch.look()?;
     if options.accept_data_loss {
         return Ok(lost.iter().map(|l| l.rows).sum());

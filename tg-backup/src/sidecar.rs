@@ -39,6 +39,7 @@ pub(crate) fn run(ctx: &Context, container: &Container, call: &Call) -> Result<(
             format!("{}:{BACKUP}{mode}", call.directory.display()),
             format!("{}:{PASSFILE}:ro", passfile.path().display()),
         ],
+        volumes_from: Vec::new(),
         network: format!("container:{}", container.id),
         user: format!("{}:{}", own.0, own.1),
         limits: Limits::default(),

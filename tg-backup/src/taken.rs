@@ -14,6 +14,8 @@ pub(crate) enum Method {
     Dump,
     /// pg_basebackup: the whole server, for databases that outgrow dumps.
     Basebackup,
+    /// pgBackRest, where the server's container has it with a stanza: the whole server, kept in its repository.
+    Pgbackrest,
 }
 
 /// What is special about a copy of a server's files.
@@ -22,6 +24,11 @@ pub(crate) struct Physical {
     /// The backup that this one only completes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
+    /// pgBackRest's names for where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stanza: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// Whether nobody wrote to the server meanwhile: then its tables are those that were read.
     pub still: bool,
     /// Size of all databases, bytes.

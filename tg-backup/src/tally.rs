@@ -13,7 +13,7 @@ use crate::facts::{LargeObjects, Table};
 use crate::snapshot::{self, UNLIMITED};
 
 /// How much is known of each table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Depth {
     /// Nothing but that it is there.
@@ -21,7 +21,6 @@ pub(crate) enum Depth {
     /// Its exact number of rows.
     Count,
     /// Rows, and a hash of their content.
-    #[default]
     Full,
 }
 
@@ -36,7 +35,7 @@ const PID: &str = "SELECT pg_catalog.pg_backend_pid()";
 const CANCEL: &str = "SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.unnest($1::int[]) AS t(pid)";
 /// Their numbers and contents. sha256() since a content may be longer than a text may be.
 const LARGE_OBJECTS: &str = "SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended(\
-    o.oid::text || ':' || pg_catalog.encode(pg_catalog.sha256(pg_catalog.lo_get(o.oid)), 'hex'), 0)::numeric), 0)::text \
+    o.oid::text || ':' || pg_catalog.encode(pg_catalog.sha256(pg_catalog.lo_get(o.oid)), 'hex'), 0)), 0)::text \
     FROM pg_catalog.pg_largeobject_metadata AS o";
 const LARGE_OBJECTS_COUNT: &str =
     "SELECT pg_catalog.count(*), NULL::text FROM pg_catalog.pg_largeobject_metadata";
@@ -215,7 +214,7 @@ fn batches(tables: &[Table]) -> Vec<Vec<usize>> {
 fn question(i: usize, table: &Table, depth: Depth) -> String {
     let hash = match depth {
         Depth::Full => {
-            "coalesce(pg_catalog.sum(pg_catalog.hashtextextended((t.*)::text COLLATE \"C\", 0)::numeric), 0)::text"
+            "coalesce(pg_catalog.sum(pg_catalog.hashtextextended((t.*)::text COLLATE \"C\", 0)), 0)::text"
         }
         _ => "NULL::text",
     };

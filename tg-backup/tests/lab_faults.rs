@@ -25,7 +25,7 @@ fn ok(outcome: &Outcome) {
 
 fn random(below: Duration) -> Duration {
     let random = RandomState::new().build_hasher().finish();
-    below.mul_f64((random % 1000) as f64 / 1000.0)
+    below.mul_f64(f64::from(u16::try_from(random % 1000).unwrap_or(0)) / 1000.0)
 }
 
 /// Bytes that don't compress, about so many megabytes of them.
@@ -120,11 +120,11 @@ fn a_full_disk_is_said_and_leaves_nothing() {
 #[test]
 fn ten_thousand_small_tables_are_backed_up_proven_and_restored_equal() {
     let _alone = alone();
-    let make = "DO $$ BEGIN FOR i IN 1..10000 LOOP \
+    let tables = "DO $$ BEGIN FOR i IN 1..10000 LOOP \
         EXECUTE format('CREATE TABLE t%s (id int, v text)', i); \
         EXECUTE format('INSERT INTO t%s VALUES (1, ''x''), (%s, NULL)', i, i); \
         IF i % 200 = 0 THEN COMMIT; END IF; END LOOP; END $$";
-    let db = &Database::create("many", make);
+    let db = &Database::create("many", tables);
     let made = db.tg(&["create", "--verify"]);
     ok(&made);
     assert_eq!((&made.data["tables"], &made.data["rows"]), (&10_000.into(), &20_000.into()));
@@ -267,4 +267,66 @@ fn a_server_that_is_written_to_is_copied_and_read_and_not_compared() {
         "{made:?}"
     );
     assert!(made.data["verification"]["depth"].is_null(), "{made:?}");
+}
+
+/// Sets pgBackRest up in the server's container, with its repository in a volume.
+fn set_up_pgbackrest(db: &Database) {
+    let configuration = "[global]\nrepo1-path=/var/lib/pgbackrest\nrepo1-retention-full=9\nprocess-max=2\ncompress-type=zst\n\n\
+        [lab]\npg1-path=/var/lib/postgresql/data\npg1-user=terragnos\npg1-database=postgres\n";
+    db.inside(
+        &["sh", "-c", "cat >/etc/pgbackrest.conf && chown postgres /etc/pgbackrest.conf"],
+        configuration.as_bytes(),
+    );
+    db.psql("postgres", "ALTER SYSTEM SET archive_mode = on");
+    db.psql("postgres", "ALTER SYSTEM SET archive_command = 'pgbackrest --stanza=lab archive-push %p'");
+    db.compose(&["restart", "db"]);
+    db.await_server();
+    let clean = "rm -rf /var/lib/pgbackrest/*; pgbackrest --stanza=lab stanza-create && pgbackrest --stanza=lab check";
+    let words = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "sh", "-c", clean];
+    db.inside(&words, b"");
+}
+
+fn take_down_pgbackrest(db: &Database) {
+    db.psql("postgres", "ALTER SYSTEM RESET archive_mode");
+    db.psql("postgres", "ALTER SYSTEM RESET archive_command");
+    db.compose(&["restart", "db"]);
+    db.await_server();
+}
+
+#[test]
+fn pgbackrest_is_driven_where_a_stanza_is_configured() {
+    let _alone = alone();
+    let db = &Database::create("pgbackrest", &noise(8));
+    db.inside(&["sh", "-c", "rm -rf /etc/pgbackrest.conf /var/lib/pgbackrest/*"], b"");
+    let words = ["create", "--method", "pgbackrest", "--verify"];
+    let refused = db.tg(&words);
+    assert_eq!((refused.exit, refused.code()), (10, "no-stanza".into()), "{refused:?}");
+    assert_eq!(db.in_store(), (vec![], vec![]));
+    set_up_pgbackrest(db);
+    let whole = db.tg(&words);
+    ok(&whole);
+    assert_eq!(whole.data["verification"]["outcome"], "verified", "{whole:?}");
+    let text = fs::read_to_string(whole.text("manifest")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let label = manifest["physical"]["label"].as_str().unwrap().to_owned();
+    assert_eq!(manifest["physical"]["stanza"], "lab");
+    db.sql("INSERT INTO noise SELECT g, gen_random_bytes(64) FROM generate_series(8193, 8292) AS g");
+    let more = db.tg(&["create", "--method", "pgbackrest", "--incremental", "--verify"]);
+    ok(&more);
+    ok(&db.tg(&["check", "--verified", "--intact"]));
+    let second = db.tg(&words);
+    ok(&second);
+    let pruned = db.tg(&["prune", "--keep-last", "1"]);
+    assert_eq!((pruned.exit, &pruned.data["removed"]), (0, &2.into()), "{pruned:?}");
+    let postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"];
+    let info = [&postgres[..], &["pgbackrest", "--stanza=lab", "info"]].concat();
+    assert!(!String::from_utf8(db.inside(&info, b"")).unwrap().contains(&label), "{label} is expired");
+    // Damage in the repository: a file of the newest backup.
+    let find = "f=$(find /var/lib/pgbackrest/backup/lab -path '*pg_data/base*' -type f -size +100k | head -n 1); \
+        printf x | dd of=\"$f\" bs=1 seek=5000 conv=notrunc 2>/dev/null; rm -rf /tmp/x; ls \"$f\"";
+    db.inside(&["sh", "-ec", find], b"");
+    let verified = db.tg(&["verify", &second.text("id")]);
+    assert_eq!((verified.exit, verified.text("outcome")), (1, "not-restorable".into()), "{verified:?}");
+    take_down_pgbackrest(db);
+    assert_eq!((db.in_store().1, db.left_in_docker()), (vec![], 0));
 }

@@ -28,6 +28,8 @@ pub struct Job {
     pub environment: Vec<String>,
     /// `host:container[:ro]`.
     pub mounts: Vec<String>,
+    /// Containers whose volumes are mounted too, `ID[:ro]`.
+    pub volumes_from: Vec<String>,
     /// `container:ID`, `none` or a network's name.
     pub network: String,
     /// `uid:gid`.
@@ -97,6 +99,7 @@ impl Engine {
             labels: Some(job.labels.clone()),
             host_config: Some(HostConfig {
                 binds: Some(job.mounts.clone()),
+                volumes_from: Some(job.volumes_from.clone()),
                 network_mode: Some(job.network.clone()),
                 memory: job.limits.memory,
                 memory_swap: job.limits.memory,

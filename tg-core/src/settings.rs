@@ -20,6 +20,8 @@ pub const KEYS: &[&str] = &[
     "backup_dir",
     "backup_store",
     "backup_method",
+    "tables_hash",
+    "pgbackrest_stanza",
     "age_recipients",
     "age_identity_file",
     "state_dir",

@@ -42,8 +42,8 @@ back_up() {
   pg_dump_dir) own_client pg_dump -Fd -j2 -Z zstd:1 -f /backup/d "$BENCH_DATABASE" ;;
   pg_dump_custom) own_client pg_dump -Fc -f /backup/d "$BENCH_DATABASE" ;;
   basebackup) own_client pg_basebackup -D /backup/d -Ft -Xfetch --checkpoint=fast --compress=server-zstd:1 ;;
-  tg_count) watched tg_backup create --tables-hash count ;;
-  tg_full) watched tg_backup create ;;
+  tg_count) watched tg_backup create ;;
+  tg_full) watched tg_backup create --tables-hash full ;;
   esac
 }
 
@@ -94,7 +94,7 @@ print_backups() {
     def median: sort | .[length / 2 | floor];
     def seconds: . / 10 | round / 100;
     (map(select(.way == "pg_dump_dir").ms) | median) as $base
-    | {pg_dump_dir: "pg_dump -Fd -j2 -Z zstd:1", tg_count: "tg-backup create --tables-hash count", tg_full: "tg-backup create",
+    | {pg_dump_dir: "pg_dump -Fd -j2 -Z zstd:1", tg_count: "tg-backup create", tg_full: "tg-backup create --tables-hash full",
        pg_dump_custom: "pg_dump -Fc", basebackup: "pg_basebackup -Ft, server-zstd:1"} as $names
     | (["way", "", "s", "of the first", "MB", "each s"] | @tsv),
       (group_by(.way) | sort_by(map(.ms) | median)[] | (map(.ms) | median) as $ms

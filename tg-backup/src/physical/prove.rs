@@ -1,16 +1,19 @@
 //! Proves a copy of a server's files: unpacked, combined, checked file by file, started, and read.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
+use tg_core::deadline::Deadline;
+use tg_core::process;
 
 use crate::compare::difference;
 use crate::context::Context;
 use crate::error::Error;
 use crate::fresh;
 use crate::manifest::Manifest;
-use crate::physical::{BACKUP_MANIFEST, DATA};
+use crate::physical::DATA;
+use crate::physical::basebackup::BACKUP_MANIFEST;
 use crate::tally::Depth;
 use crate::verify::Proof;
 use crate::verify::throwaway::{BACKUPS, HOME, ROOT, SERVER_USER, Throwaway};
@@ -29,8 +32,84 @@ chmod 700 "$to"
 /// Nothing of the live server's configuration may lead out of the container, or fail for want of it.
 const OVERRIDES: &str = "-c listen_addresses='' -c unix_socket_directories=/verify-socket -c hba_file=/verify/hba.conf \
     -c ident_file=/verify/ident.conf -c ssl=off -c archive_mode=off -c archive_command='' -c fsync=off \
-    -c full_page_writes=off -c autovacuum=off -c max_wal_senders=10 -c log_destination=stderr -c logging_collector=off \
+    -c full_page_writes=off -c autovacuum=off -c log_destination=stderr -c logging_collector=off \
     -c primary_conninfo='' -c hot_standby=on -c shared_buffers=128MB -c max_logical_replication_workers=0";
+
+/// pgBackRest's configuration, below the server's home.
+pub(crate) const CONFIGURATION: &str = "pgbackrest.conf";
+const RECOVERING: &str = "SELECT pg_catalog.pg_is_in_recovery()";
+/// What the server's log says of its end begins with one of these.
+const GRAVE: [&str; 4] = ["FATAL:", "PANIC:", "ERROR:", "could not"];
+/// How long a server may take to end its recovery once it lets us in.
+const PROMOTED: Duration = Duration::from_mins(10);
+
+/// Has pgBackRest restore a backup into the server, out of the live server's repository, and reads what it holds.
+pub(crate) fn repository(ctx: &Context, server: &Throwaway, manifest: &Manifest) -> Result<Proof, Error> {
+    let physical = manifest.physical.clone().unwrap_or_default();
+    let (stanza, label) = (physical.stanza.unwrap_or_default(), physical.label.unwrap_or_default());
+    let intent = json!({"id": manifest.id, "stanza": stanza, "label": label});
+    ctx.change("verify", &format!("have pgBackRest restore {label} into a throwaway server"), intent, || {
+        let begun = Instant::now();
+        let data = format!("{HOME}/data");
+        server.must(SERVER_USER, &["mkdir", "-m", "700", &data, &format!("{HOME}/lock")])?;
+        let words = [
+            format!("--config={HOME}/{CONFIGURATION}"),
+            format!("--stanza={stanza}"),
+            format!("--set={label}"),
+            format!("--pg1-path={data}"),
+            format!("--lock-path={HOME}/lock"),
+            format!("--tablespace-map-all={HOME}/tablespaces"),
+            "--log-level-file=off".into(),
+            "--type=immediate".into(),
+            "--target-action=promote".into(),
+            "--archive-mode=off".into(),
+        ];
+        let command: Vec<&str> =
+            ["pgbackrest"].into_iter().chain(words.iter().map(String::as_str)).chain(["restore"]).collect();
+        match server.exec(SERVER_USER, &command)? {
+            (0, _) => {}
+            (code, text) => return Err(restoring(code, &text)),
+        }
+        start(server, &data)?;
+        promoted(ctx, server)?;
+        let restore_ms = milliseconds(begun);
+        read_all(ctx, server, manifest, restore_ms)
+    })
+}
+
+/// A repository that can't be reached says nothing about the backup.
+fn restoring(code: i64, text: &str) -> Error {
+    let away = [
+        "HostConnect",
+        "unable to open",
+        "Temporary failure in name resolution",
+        "unable to get address",
+        "unable to connect",
+    ];
+    let problem = process::tail(text);
+    if code > 125 || away.iter().any(|words| text.contains(words)) {
+        return Error::Throwaway { step: "pgbackrest".into(), code, problem };
+    }
+    Error::NotRestorable { object: Some("pgbackrest restore".into()), problem }
+}
+
+/// The server lets readers in before its recovery has ended.
+fn promoted(ctx: &Context, server: &Throwaway) -> Result<(), Error> {
+    let deadline = Deadline::after(Some(PROMOTED));
+    let mut client = server.connect("template1")?;
+    while client.query_one(RECOVERING, &[])?.get(0) {
+        ctx.session.check("waiting for the end of recovery")?;
+        if deadline.passed() {
+            return Err(Error::Throwaway {
+                step: "recovery".into(),
+                code: 0,
+                problem: "it does not end".into(),
+            });
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
 
 /// Restores the chain in the server and reads what it holds.
 pub(crate) fn run(
@@ -46,13 +125,22 @@ pub(crate) fn run(
         check_files(server, &data)?;
         start(server, &data)?;
         let restore_ms = milliseconds(begun);
-        let reading = Instant::now();
-        let depth = read(ctx, server, manifest)?;
-        check_pages(server)?;
-        let read_ms = milliseconds(reading);
-        let data = json!({"restore_ms": restore_ms, "read_ms": read_ms, "tables": manifest.tables.len()});
-        Ok((Proof { depth, restore_ms, read_ms }, data))
+        read_all(ctx, server, manifest, restore_ms)
     })
+}
+
+fn read_all(
+    ctx: &Context,
+    server: &Throwaway,
+    manifest: &Manifest,
+    restore_ms: u64,
+) -> Result<(Proof, Value), Error> {
+    let reading = Instant::now();
+    let depth = read(ctx, server, manifest)?;
+    check_pages(server)?;
+    let read_ms = milliseconds(reading);
+    let data = json!({"restore_ms": restore_ms, "read_ms": read_ms, "tables": manifest.tables.len()});
+    Ok((Proof { depth, restore_ms, read_ms }, data))
 }
 
 fn milliseconds(begun: Instant) -> u64 {
@@ -90,13 +178,13 @@ fn unpack(server: &Throwaway, chain: &[&Path]) -> Result<String, Error> {
 fn unpacking(code: i64, text: &str) -> Error {
     let step = "unpack".into();
     if code == 126 || code == 127 || text.contains("not found") || text.contains("No space left") {
-        return Error::Throwaway { step, code, problem: tg_core::process::tail(text) };
+        return Error::Throwaway { step, code, problem: process::tail(text) };
     }
-    Error::NotRestorable { object: Some("base.tar".into()), problem: tg_core::process::tail(text) }
+    Error::NotRestorable { object: Some("base.tar".into()), problem: process::tail(text) }
 }
 
 fn condemned(object: &str, code: i64, text: &str) -> Error {
-    let problem = tg_core::process::tail(text);
+    let problem = process::tail(text);
     if code > 125 || problem.contains("No space left") {
         return Error::Throwaway { step: object.into(), code, problem };
     }
@@ -119,8 +207,10 @@ fn start(server: &Throwaway, data: &str) -> Result<(), Error> {
     match server.exec(SERVER_USER, &words)? {
         (0, _) => Ok(()),
         (code, text) => {
-            let (_, said) = server.exec(ROOT, &["tail", "-n", "8", &log])?;
-            Err(condemned("start", code, if said.trim().is_empty() { &text } else { &said }))
+            let (_, said) = server.exec(ROOT, &["tail", "-n", "200", &log])?;
+            let grave = |line: &&str| GRAVE.iter().any(|word| line.contains(word));
+            let reasons = said.lines().filter(grave).collect::<Vec<_>>().join("\n");
+            Err(condemned("start", code, if reasons.is_empty() { &text } else { &reasons }))
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::error::Error;
 use crate::physical::chain;
+use crate::physical::pgbackrest::Stanza;
 use crate::prune::policy::{Candidate, Verdict, judge};
 use crate::remote::Remote;
 use crate::store::{Entry, Removal};
@@ -135,14 +136,25 @@ fn candidate(backup: &Backup, needed: Option<&str>) -> Option<Candidate> {
 /// Whether it was removed: one that is being read stays.
 fn remove(ctx: &Context, entry: &Entry) -> Result<bool, Error> {
     let intent = json!({"id": entry.id, "bytes": entry.bytes()});
-    ctx.change("remove", &format!("remove {}", entry.id), intent, || match ctx.store.remove(entry)? {
+    ctx.change("remove", &format!("remove {}", entry.id), intent, || {
+        let physical = entry.manifest.as_ref().ok().and_then(|m| m.physical.as_ref());
+        if let Some(label) = physical.and_then(|p| p.label.as_ref()) {
+            // The data first: what has a record and no data is noticed, data without a record are not.
+            Stanza::find(ctx)?.expire(label)?;
+        }
+        removed(ctx, entry)
+    })
+}
+
+fn removed(ctx: &Context, entry: &Entry) -> Result<(bool, Value), Error> {
+    match ctx.store.remove(entry)? {
         Removal::Done => Ok((true, json!({"id": entry.id, "removed": true}))),
         Removal::InUse => {
             let msg = format!("{} is being read; it stays", entry.id);
             ctx.session.emit.warning("in-use", &msg, json!({"id": entry.id}))?;
             Ok((false, json!({"id": entry.id, "removed": false})))
         }
-    })
+    }
 }
 
 fn remove_copy(ctx: &Context, copies: &Remote, backup: &Backup) -> Result<bool, Error> {

@@ -21,6 +21,7 @@ use crate::database::Database;
 use crate::error::Error;
 use crate::fresh;
 use crate::manifest::Manifest;
+use crate::physical::pgbackrest::Stanza;
 use crate::physical::{self, chain};
 use crate::readable::Readable;
 use crate::remote::Remote;
@@ -29,7 +30,7 @@ use crate::store::Entry;
 use crate::taken::Method;
 pub(crate) use prove::Proof;
 use record::{Outcome, Verification};
-use throwaway::Throwaway;
+use throwaway::{Kind, Throwaway};
 
 /// Beside the project's own lock: a proof changes nothing of the project, and may take long.
 const LOCK: &str = "verify.lock";
@@ -85,16 +86,40 @@ impl<'a> Server<'a> {
         memory: Option<u64>,
     ) -> Result<Self, Error> {
         let lock = lock(ctx)?;
-        let (bytes, role) = (like.size_bytes, &like.bootstrap_role);
-        let throwaway = Throwaway::make(ctx, bytes, role, image, self::memory(memory))?;
-        if method == Method::Dump {
-            throwaway.initialize(like)?;
+        let mut kind = Kind {
+            bytes: like.size_bytes,
+            bootstrap_role: &like.bootstrap_role,
+            image,
+            memory: self::memory(memory),
+            environment: Vec::new(),
+            volumes_from: Vec::new(),
+        };
+        let mut configuration = String::new();
+        if method == Method::Pgbackrest {
+            let stanza = Stanza::find(ctx)?;
+            // The repository is where the live server has it, and can't be written from here.
+            kind.volumes_from.push(format!("{}:ro", stanza.container.id));
+            (configuration, kind.environment) = stanza.configuration()?;
+            // What is fetched ahead would be kept where the live server keeps it.
+            kind.environment.push("PGBACKREST_ARCHIVE_ASYNC=n".into());
+        }
+        let throwaway = Throwaway::make(ctx, &kind)?;
+        match method {
+            Method::Dump => throwaway.initialize(like)?,
+            Method::Basebackup => {}
+            Method::Pgbackrest => {
+                throwaway.give_home()?;
+                throwaway.hand_over(physical::prove::CONFIGURATION, &configuration)?;
+            }
         }
         Ok(Server { ctx, throwaway, _lock: lock })
     }
 
     fn prove(&self, entry: &Entry, manifest: &Manifest, identities: &Identities) -> Result<Proof, Error> {
         let ctx = self.ctx;
+        if manifest.method == Method::Pgbackrest {
+            return physical::prove::repository(ctx, &self.throwaway, manifest);
+        }
         let chain = chain::of(&ctx.store, entry, manifest)?;
         let mut files = Vec::new();
         for part in &chain {

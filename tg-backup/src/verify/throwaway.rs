@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use postgres::Client;
 use tempfile::TempDir;
-use tg_core::Error as CoreError;
 use tg_core::container::RUN_LABEL;
 use tg_core::database::Target;
 use tg_core::engine::Engine;
 use tg_core::job::{Job, Limits};
+use tg_core::{Error as CoreError, atomic_file};
 
 use crate::answer::unsigned;
 use crate::context::Context;
@@ -67,16 +67,23 @@ pub(crate) struct Throwaway<'a> {
     bootstrap_role: String,
 }
 
+/// What the container is made of.
+pub(crate) struct Kind<'k> {
+    /// Of the data that it must have room for.
+    pub bytes: i64,
+    pub bootstrap_role: &'k str,
+    pub image: &'k str,
+    /// Bytes.
+    pub memory: u64,
+    pub environment: Vec<String>,
+    /// `ID:ro` of a container whose volumes it shall see.
+    pub volumes_from: Vec<String>,
+}
+
 impl<'a> Throwaway<'a> {
-    /// A container without a server yet, with room for so many bytes of data.
-    pub(crate) fn make(
-        ctx: &'a Context<'a>,
-        bytes: i64,
-        bootstrap_role: &str,
-        image: &str,
-        memory: u64,
-    ) -> Result<Self, Error> {
-        space(ctx, bytes)?;
+    /// A container without a server yet.
+    pub(crate) fn make(ctx: &'a Context<'a>, kind: &Kind) -> Result<Self, Error> {
+        space(ctx, kind.bytes)?;
         let engine = Engine::connect()?;
         let name = format!("{TOOL}-{}", ctx.session.run);
         engine.create_volume(&name, &labels(ctx))?;
@@ -85,18 +92,20 @@ impl<'a> Throwaway<'a> {
             engine,
             id: String::new(),
             socket: socket(ctx.state.root())?,
-            bootstrap_role: bootstrap_role.to_owned(),
+            bootstrap_role: kind.bootstrap_role.to_owned(),
             name,
         };
-        server.id = server.engine.begin(&server.job(image, memory))?;
+        server.id = server.engine.begin(&server.job(kind))?;
         Ok(server)
     }
 
-    fn job(&self, image: &str, memory: u64) -> Job {
+    fn job(&self, kind: &Kind) -> Job {
         let own = [(RUN_LABEL.to_owned(), self.ctx.session.run.clone())];
         Job {
             name: self.name.clone(),
-            image: image.to_owned(),
+            image: kind.image.to_owned(),
+            environment: kind.environment.clone(),
+            volumes_from: kind.volumes_from.clone(),
             command: vec!["sleep".into(), LIFETIME.as_secs().to_string()],
             mounts: vec![
                 format!("{}:{HOME}", self.name),
@@ -107,7 +116,7 @@ impl<'a> Throwaway<'a> {
             user: ROOT.into(),
             labels: labels(self.ctx).into_iter().chain(own).collect(),
             limits: Limits {
-                memory: i64::try_from(memory).ok(),
+                memory: i64::try_from(kind.memory).ok(),
                 cpu_shares: Some(CPU_SHARES),
                 pids: Some(PIDS),
             },
@@ -192,6 +201,16 @@ impl<'a> Throwaway<'a> {
     /// What the clients inside need to connect.
     pub(crate) fn connection(&self) -> [String; 2] {
         [format!("--host={SOCKET}"), format!("--username={}", self.bootstrap_role)]
+    }
+
+    /// Hands a secret text to the server's user, as a file of this name below its home: it is in no
+    /// command line and in no file that another user can read.
+    pub(crate) fn hand_over(&self, name: &str, text: &str) -> Result<(), Error> {
+        let here = self.socket_dir().join(name);
+        atomic_file::write(&here, text.as_bytes())?;
+        let (from, to) = (format!("{SOCKET}/{name}"), format!("{HOME}/{name}"));
+        self.must(ROOT, &["install", "-o", SERVER_USER, "-m", "600", &from, &to])?;
+        std::fs::remove_file(&here).map_err(|e| CoreError::file(&here, &e).into())
     }
 
     fn socket_dir(&self) -> PathBuf {
