@@ -1,4 +1,5 @@
 //! The tool against a real server: with the lab up, `cargo test -p tg-backup --features lab`.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod lab_stack;
 
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use lab_stack::{Database, Outcome};
+use lab_stack::{Database, Outcome, code_of};
 
 /// Everything that a dump has lost in somebody's hands before.
 const CONTENT: &str = r#"
@@ -159,13 +160,6 @@ fn every_damage_is_told_by_all_who_could_rely_on_the_backup() {
     ok(&db.tg(&["verify", &id]));
     ok(&db.tg(&["check", "--verified", "--intact"]));
     assert_eq!((db.siblings(), db.left_in_docker()), (0, 0));
-}
-
-/// The blocks of a text that are indented as code, after the step of this number.
-fn code_of(text: &str, step: u32) -> String {
-    let begin = text.split(&format!("\n{step}. ")).nth(1).unwrap();
-    let block = begin.split(&format!("\n{}. ", step + 1)).next().unwrap();
-    block.lines().filter_map(|line| line.strip_prefix("    ")).map(str::trim).collect::<Vec<_>>().join("\n")
 }
 
 fn sh(directory: &Path, script: &str) {

@@ -1,5 +1,6 @@
 //! What needs a server to itself: kills at random moments, restarts, a full disk, very many tables.
 //! With the lab up, `cargo test -p tg-backup --features lab --test lab_faults`.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod lab_stack;
 
@@ -10,7 +11,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use lab_stack::{Database, Outcome};
+use lab_stack::{Database, Outcome, code_of};
 
 /// One at a time, whatever the harness does.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -158,12 +159,6 @@ const BESIDE: &str = r#"
     pg_ctl -D "$NEW" -m immediate -s stop
 "#;
 
-fn code_of(text: &str, step: u32) -> String {
-    let begin = text.split(&format!("\n{step}. ")).nth(1).unwrap();
-    let block = begin.split(&format!("\n{}. ", step + 1)).next().unwrap();
-    block.lines().filter_map(|line| line.strip_prefix("       ")).collect::<Vec<_>>().join("\n")
-}
-
 /// Follows the recovery text of the newest of these backups, in the server's container.
 fn recover(db: &Database, backups: &[&str]) -> String {
     db.inside(&["rm", "-rf", "/tmp/recovery"], b"");
@@ -201,8 +196,8 @@ fn a_copy_of_the_server_is_proven_by_a_server_that_starts_on_it() {
     assert_eq!((refused.exit, refused.code()), (3, "whole-server".into()), "{refused:?}");
     ok(&db.tg(&["check", "--verified", "--intact"]));
     let archives = db.path("backups").join(&id).join("data");
-    let archive = fs::read_dir(&archives).unwrap().map(|e| e.unwrap().path());
-    let base = archive.filter(|p| p.to_string_lossy().contains("base.tar")).next().unwrap();
+    let mut archive = fs::read_dir(&archives).unwrap().map(|e| e.unwrap().path());
+    let base = archive.find(|p| p.to_string_lossy().contains("base.tar")).unwrap();
     // Damage from before the hashes were made: pg_verifybackup knows better.
     db.rewrite(&base, "sed 's/PostgreSQL/PostgreXQL/'");
     ok(&db.tg(&["list", "--check"]));

@@ -46,14 +46,14 @@ impl<'a> Stanza<'a> {
         let (project, service) = (&ctx.project.name, &ctx.project.database);
         let container = engine.running(project, service)?.into_iter().next();
         let container = container.ok_or_else(|| CoreError::NotRunning(service.clone()))?;
-        let named = ctx.project.settings().string(None, "pgbackrest_stanza")?;
-        let mut stanza = Stanza { ctx, engine, container, name: named.clone().unwrap_or_default() };
-        if named.is_none() {
+        let wanted = ctx.project.settings().string(None, "pgbackrest_stanza")?;
+        let mut stanza = Stanza { ctx, engine, container, name: wanted.clone().unwrap_or_default() };
+        if wanted.is_none() {
             let all = stanza.info(&[])?;
             let names: Vec<&str> =
                 all.as_array().into_iter().flatten().filter_map(|s| s["name"].as_str()).collect();
             match names.as_slice() {
-                [only] => stanza.name = (*only).to_owned(),
+                [only] => stanza.name = String::from(*only),
                 [] => return Err(Error::NoStanza("pgBackRest has no stanza there".into())),
                 many => return Err(Error::NoStanza(format!("there are {}", many.join(", ")))),
             }

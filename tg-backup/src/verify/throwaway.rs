@@ -120,7 +120,6 @@ impl<'a> Throwaway<'a> {
                 cpu_shares: Some(CPU_SHARES),
                 pids: Some(PIDS),
             },
-            ..Job::default()
         }
     }
 

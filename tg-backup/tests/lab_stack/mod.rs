@@ -35,6 +35,13 @@ pub(crate) struct Holder {
     end: Command,
 }
 
+/// The blocks of a text that are indented as code, after the step of this number.
+pub(crate) fn code_of(text: &str, step: u32) -> String {
+    let begin = text.split(&format!("\n{step}. ")).nth(1).unwrap();
+    let block = begin.split(&format!("\n{}. ", step + 1)).next().unwrap();
+    block.lines().filter_map(|line| line.strip_prefix("    ")).map(str::trim).collect::<Vec<_>>().join("\n")
+}
+
 impl Outcome {
     pub(crate) fn text(&self, key: &str) -> String {
         self.data[key].as_str().unwrap_or_default().to_owned()
