@@ -5,14 +5,13 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Mutex;
 
 use age::x25519::{Identity, Recipient};
 use tg_core::project::Project;
 use tg_core::{Error as CoreError, atomic_file};
 
 use crate::error::Error;
-use crate::tally::joined;
+use crate::files;
 
 /// What an encrypted file's name ends with.
 pub(crate) const SUFFIX: &str = ".age";
@@ -71,8 +70,8 @@ impl Recipients {
 
     /// Replaces every file below a directory by its encrypted self.
     pub(crate) fn encrypt(&self, root: &Path) -> Result<(), Error> {
-        let files = files_below(root)?;
-        each(&files, &|path| {
+        let (files, _) = files::below(root)?;
+        let done = files::each(&files, &|path| {
             let encrypted = with_suffix(path);
             let work = || -> io::Result<()> {
                 let recipients = self.0.iter().map(|r| r as &dyn age::Recipient);
@@ -84,8 +83,9 @@ impl Recipients {
                 writer.finish()?.flush()?;
                 fs::remove_file(path)
             };
-            work().map_err(|e| CoreError::file(&encrypted, &e).into())
-        })
+            work().map_err(|e| Error::Core(CoreError::file(&encrypted, &e)))
+        });
+        done.map(drop)
     }
 }
 
@@ -125,7 +125,7 @@ impl Identities {
         to: &Path,
     ) -> Result<(), Error> {
         let files: Vec<PathBuf> = files.filter(|name| name.ends_with(SUFFIX)).map(PathBuf::from).collect();
-        each(&files, &|relative| {
+        let done = files::each(&files, &|relative: &PathBuf| {
             let (source, target) = (from.join(relative), to.join(relative.with_extension("")));
             if let Some(parent) = target.parent() {
                 atomic_file::make_dir(parent)?;
@@ -134,7 +134,8 @@ impl Identities {
                 age::DecryptError::NoMatchingKeys => Error::NotForUs,
                 other => CoreError::file(&source, &io::Error::other(other.to_string())).into(),
             })
-        })
+        });
+        done.map(drop)
     }
 
     fn decrypt_file(&self, source: &Path, target: &Path) -> Result<(), age::DecryptError> {
@@ -176,34 +177,6 @@ fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
     }
 }
 
-fn files_below(root: &Path) -> Result<Vec<PathBuf>, Error> {
-    let (mut files, mut waiting) = (Vec::new(), vec![root.to_owned()]);
-    while let Some(directory) = waiting.pop() {
-        for entry in fs::read_dir(&directory).map_err(|e| CoreError::file(&directory, &e))? {
-            let path = entry.map_err(|e| CoreError::file(&directory, &e))?.path();
-            if path.is_dir() { waiting.push(path) } else { files.push(path) }
-        }
-    }
-    Ok(files)
-}
-
-/// All files, as many at a time as there are processors.
-fn each(files: &[PathBuf], work: &(dyn Fn(&Path) -> Result<(), Error> + Sync)) -> Result<(), Error> {
-    let queue = Mutex::new(files.iter());
-    let next = || queue.lock().ok()?.next();
-    let worker = || -> Result<(), Error> {
-        while let Some(path) = next() {
-            work(path)?;
-        }
-        Ok(())
-    };
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
-        threads.into_iter().try_for_each(joined)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,7 +197,7 @@ mod tests {
         let ours = recipients.with_ephemeral();
         recipients.encrypt(dir.path()).unwrap();
         let names = ["data/1.dat.zst.age", "globals.sql.age"];
-        let mut there: Vec<_> = files_below(dir.path()).unwrap();
+        let mut there = files::below(dir.path()).unwrap().0;
         there.sort();
         assert_eq!(there, names.map(|name| dir.path().join(name)));
         ours.decrypt(names.into_iter(), dir.path(), plain.path()).unwrap();

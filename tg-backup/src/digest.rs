@@ -1,5 +1,6 @@
 //! Hashes of files, read once and in pieces.
 
+use std::cmp::Reverse;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::files;
 
 /// Bytes read at a time: memory does not grow with the backup.
 const PIECE: usize = 256 * 1024;
@@ -54,18 +57,14 @@ pub(crate) fn of(reader: &mut impl Read) -> io::Result<String> {
     }
 }
 
-/// Hashes every file below a directory, makes it private and durable; sorted by path.
+/// Hashes every file below a directory, makes it private and durable; sorted by path. The largest
+/// come first, so that none is left alone at the end.
 pub(crate) fn seal(root: &Path) -> Result<Vec<FileEntry>, tg_core::Error> {
-    let mut entries = Vec::new();
-    let mut waiting = vec![root.to_owned()];
-    while let Some(directory) = waiting.pop() {
-        for path in children(&directory).map_err(|e| tg_core::Error::file(&directory, &e))? {
-            if path.is_dir() {
-                waiting.push(path);
-            } else {
-                entries.push(seal_file(root, &path).map_err(|e| tg_core::Error::file(&path, &e))?);
-            }
-        }
+    let (mut paths, directories) = files::below(root)?;
+    paths.sort_by_key(|path| Reverse(path.metadata().map_or(0, |m| m.len())));
+    let seal = |path: &PathBuf| seal_file(root, path).map_err(|e| tg_core::Error::file(path, &e));
+    let mut entries = files::each(&paths, &seal)?;
+    for directory in directories {
         let private = || {
             fs::set_permissions(&directory, Permissions::from_mode(DIR_MODE))?;
             File::open(&directory)?.sync_all()
@@ -74,10 +73,6 @@ pub(crate) fn seal(root: &Path) -> Result<Vec<FileEntry>, tg_core::Error> {
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(entries)
-}
-
-fn children(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    fs::read_dir(directory)?.map(|entry| entry.map(|e| e.path())).collect()
 }
 
 fn seal_file(root: &Path, path: &Path) -> io::Result<FileEntry> {

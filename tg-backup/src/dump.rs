@@ -13,7 +13,7 @@ use crate::create::depth;
 use crate::database::Database;
 use crate::error::Error;
 use crate::facts::{self, Facts, LargeObjects, Table};
-use crate::globals;
+use crate::globals::{self, GLOBALS};
 use crate::locks::Budget;
 use crate::snapshot::Snapshot;
 use crate::taken::{Method, Taken};
@@ -28,9 +28,10 @@ pub(crate) const CONTENTS: &str = "contents.txt";
 const ZSTD: &str = "zstd:1";
 const ZSTD_SINCE: i32 = 160_000;
 const GZIP: &str = "1";
-/// One container for both, since each costs half a second.
-const DUMP_AND_LIST: &str =
-    r#"contents=$1 data=$2; shift 2; pg_dump "$@" && exec pg_restore --list --file="$contents" "$data""#;
+/// One container for all of it, since each costs half a second and a processor for as long.
+const PLACES: &str = "contents=$1 data=$2 globals=$3; shift 3\n";
+const DUMP: &str = r#"pg_dump "$@" && pg_restore --list --file="$contents" "$data"; code=$?
+"#;
 /// What is worth a worker of its own, bytes.
 const WORTH_A_JOB: i64 = 16 << 20;
 
@@ -128,8 +129,8 @@ pub(crate) fn conninfo(name: &str) -> String {
     format!("dbname='{}'", name.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
-/// The dump, the counts, the roles and the watch over all: none waits for another. Where one fails
-/// the others are ended.
+/// The dump, the counts and the watch over both: none waits for another. Where one fails the other is
+/// ended.
 fn side_by_side(
     ctx: &Context,
     directory: &Path,
@@ -151,29 +152,31 @@ fn side_by_side(
     let tally = Tally::new(&connect, Some(&snapshot.id), depth, 1);
     let mut tables = snapshot.tables.clone();
     let watcher = Watcher { ctx, tables: &snapshot.tables, tally: &tally, give_up: &give_up, done: &done };
-    let (dumped, counted, globals) = std::thread::scope(|scope| {
+    let (dumped, counted) = std::thread::scope(|scope| {
         scope.spawn(|| watcher.watch());
         let counting = scope.spawn(|| tally.read(&mut tables).inspect_err(note));
-        let globals = scope.spawn(|| globals::run(ctx, directory).inspect_err(note));
+        let script = [PLACES, globals::BEGIN, DUMP, globals::AWAIT, "; exit $code"].concat();
         let command = |at: &str| {
-            let places = [format!("{at}/{CONTENTS}"), format!("{at}/{DATA}")];
+            let places = [CONTENTS, DATA, GLOBALS].map(|name| format!("{at}/{name}"));
             let file = format!("--file={at}/{DATA}");
-            let head = ["sh", "-c", DUMP_AND_LIST, "sh"].map(str::to_owned);
+            let head = ["sh", "-c", &script, "sh"].map(str::to_owned);
             head.into_iter().chain(places).chain([file]).chain(arguments.iter().cloned()).collect()
         };
         let dumped =
             Call::new("pg_dump", directory, &command).writing().unless(&give_up).run(ctx).inspect_err(note);
-        let (counted, globals) = (joined(counting), joined(globals));
+        let counted = joined(counting);
         done.store(true, Ordering::Relaxed);
-        (dumped, counted, globals)
+        (dumped, counted)
     });
-    // What was ended by us fails too, and says less than what failed first.
-    let (objects, ()) = match (dumped, counted, globals) {
-        (Err(dump), Err(count), _) => return Err(if count.was_cancelled() { dump } else { count }),
-        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => return Err(error),
-        (Ok(()), Ok(objects), Ok(())) => (objects, ()),
-    };
-    Ok((tables, objects))
+    match (dumped, counted) {
+        // What was ended by us fails too, and says less than what failed first.
+        (Err(dump), Err(count)) if count.was_cancelled() => Err(dump),
+        (_, Err(error)) | (Err(error), _) => Err(error),
+        (Ok(()), Ok(objects)) => {
+            globals::conclude(ctx, directory)?;
+            Ok((tables, objects))
+        }
+    }
 }
 
 /// Says who it is when a table could not be had.

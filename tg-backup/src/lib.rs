@@ -21,6 +21,7 @@ mod digest;
 mod dump;
 mod error;
 mod facts;
+mod files;
 mod fresh;
 mod globals;
 mod host;

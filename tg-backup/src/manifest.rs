@@ -10,6 +10,7 @@ use crate::database::Database;
 use crate::digest::{self, FileEntry};
 use crate::error::Error;
 use crate::facts::{self, Extension, Facts, LargeObjects, Sequence, Table};
+use crate::files;
 use crate::taken::{Method, Physical};
 use crate::tally::Depth;
 
@@ -123,9 +124,13 @@ impl Manifest {
         Ok(Manifest { hash, ..manifest })
     }
 
-    /// The first file that is not as it was written, and why.
+    /// A file that is not as it was written, and why.
     pub(crate) fn damage(&self, directory: &Path) -> Option<(String, String)> {
-        self.files.iter().find_map(|file| Some((file.path.clone(), file.damage(directory)?)))
+        let look = |file: &FileEntry| match file.damage(directory) {
+            Some(problem) => Err((file.path.clone(), problem)),
+            None => Ok(()),
+        };
+        files::each(&self.files, &look).err()
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) enum Depth {
 /// What makes a value's text the same wherever it is read, as pg_dump sets it.
 const CANONICAL: &str = "SET search_path = pg_catalog; SET TimeZone = 'UTC'; SET DateStyle = ISO; \
     SET IntervalStyle = postgres; SET extra_float_digits = 3; SET bytea_output = hex; SET lc_monetary = 'C'; \
-    SET client_encoding = 'UTF8'";
+    SET client_encoding = 'UTF8'; SET jit = off";
 /// A server that has lost us shall not go on counting. Known since 14.
 const NOTICE: &str = "SELECT pg_catalog.set_config('client_connection_check_interval', '5s', false) \
     FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'";

@@ -1,0 +1,59 @@
+//! Many files, as many at a time as there are processors.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use tg_core::Error as CoreError;
+
+use crate::tally::joined;
+
+/// A directory's files, and the directories below it and itself.
+pub(crate) fn below(root: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), CoreError> {
+    let (mut files, mut directories) = (Vec::new(), vec![root.to_owned()]);
+    let mut seen = 0;
+    while let Some(directory) = directories.get(seen).cloned() {
+        seen += 1;
+        for entry in fs::read_dir(&directory).map_err(|e| CoreError::file(&directory, &e))? {
+            let path = entry.map_err(|e| CoreError::file(&directory, &e))?.path();
+            if path.is_dir() { directories.push(path) } else { files.push(path) }
+        }
+    }
+    Ok((files, directories))
+}
+
+/// Does the same with each of them; the answers come in any order, and the first error ends it.
+pub(crate) fn each<I: Sync, T: Send, E: Send>(
+    items: &[I],
+    work: &(dyn Fn(&I) -> Result<T, E> + Sync),
+) -> Result<Vec<T>, E> {
+    let queue = Mutex::new(items.iter());
+    let next = || queue.lock().ok()?.next();
+    let worker = || -> Result<Vec<T>, E> {
+        let mut done = Vec::new();
+        while let Some(item) = next() {
+            done.push(work(item)?);
+        }
+        Ok(done)
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let all: Result<Vec<Vec<T>>, E> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        threads.into_iter().map(joined).collect()
+    });
+    Ok(all?.into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_done_once_and_an_error_is_told() {
+        let numbers: Vec<u32> = (0..1000).collect();
+        let mut doubled = each(&numbers, &|n| Ok::<_, ()>(n * 2)).unwrap();
+        doubled.sort_unstable();
+        assert_eq!(doubled, numbers.iter().map(|n| n * 2).collect::<Vec<_>>());
+        assert_eq!(each(&numbers, &|n| if *n == 700 { Err("no") } else { Ok(()) }), Err("no"));
+    }
+}
