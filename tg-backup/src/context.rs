@@ -1,5 +1,6 @@
 //! What every command works with: the project, its database, and where backups live.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
@@ -12,9 +13,8 @@ use tg_core::{Session, atomic_file};
 
 use crate::cli::{Cli, DEFAULT_BACKUP_DIR};
 use crate::cluster::Cluster;
-use crate::crypt::{Identities, Recipients};
+use crate::crypt::Identities;
 use crate::error::Error;
-use crate::remote::Place;
 use crate::store::Store;
 use crate::{clients, sidecar};
 
@@ -25,12 +25,8 @@ pub(crate) struct Context<'a> {
     pub target: Target,
     pub state: State,
     pub store: Store,
-    /// Where copies of backups go, if anywhere.
-    pub place: Option<Place>,
-    /// For whom backups are encrypted, if at all.
-    pub recipients: Option<Recipients>,
-    /// Who may read encrypted ones here.
-    pub identities: Identities,
+    /// The file with who we are, where it was named on the command line.
+    identity: Option<PathBuf>,
     pub dry_run: bool,
 }
 
@@ -58,15 +54,15 @@ impl<'a> Context<'a> {
         (command, about): (&str, &str),
     ) -> Result<Self, Error> {
         let (state, store) = (project.state()?, store(&project, cli)?);
-        let place = Place::of(session, &project)?;
         let plan = json!({
             "version": crate::VERSION, "command": command, "project": project.name, "database": target.place(),
             "backup_dir": store.root(), "state_dir": state.root(), "dry_run": cli.dry_run,
         });
+        if cli.identity.is_some() {
+            Identities::of(&project, cli.identity.as_deref())?;
+        }
         session.emit.start(&format!("{about} {}", target.name), plan)?;
         let engine = engine.map_or_else(OnceLock::new, OnceLock::from);
-        let (recipients, identities) =
-            (Recipients::of(&project)?, Identities::of(&project, cli.identity.as_deref())?);
         Ok(Context {
             session,
             project,
@@ -74,9 +70,7 @@ impl<'a> Context<'a> {
             target,
             state,
             store,
-            place,
-            recipients,
-            identities,
+            identity: cli.identity.clone(),
             dry_run: cli.dry_run,
         })
     }
@@ -96,6 +90,11 @@ impl<'a> Context<'a> {
         }
         let engine = Engine::connect()?;
         Ok(self.engine.get_or_init(|| engine))
+    }
+
+    /// Who may read encrypted backups here.
+    pub(crate) fn identities(&self) -> Result<Identities, Error> {
+        Identities::of(&self.project, self.identity.as_deref())
     }
 
     /// A connection beside the database, for what can't be done from inside it.

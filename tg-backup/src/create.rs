@@ -14,6 +14,7 @@ use crate::crypt::Recipients;
 use crate::database::Database;
 use crate::error::Error;
 use crate::manifest::{MANIFEST, Manifest};
+use crate::remote::Place;
 use crate::store::{Entry, Partial};
 use crate::taken::Method;
 use crate::tally::Depth;
@@ -23,6 +24,9 @@ use crate::{dump, names, physical, preflight, publish, push, tally};
 pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Result<Answer, Error> {
     let begun = Instant::now();
     let ctx = Context::open(session, cli, "create", "backing up")?;
+    // What a later step would stumble over shall be known now.
+    let mut recipients = Recipients::of(&ctx.project)?;
+    Place::of(session, &ctx.project)?;
     if ctx.dry_run {
         return plan(&ctx);
     }
@@ -45,11 +49,17 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
         };
         (taken, server.map(tally::joined))
     });
-    let mut recipients = ctx.recipients.clone();
+    let names = recipients.as_ref().map(Recipients::names).unwrap_or_default();
     // What proves it must read it, and nobody on this host can later.
     let ephemeral = recipients.as_mut().filter(|_| options.verify).map(Recipients::with_ephemeral);
-    let facts =
-        publish::Facts { id: &id, database, taken: taken?, at, begun, recipients: recipients.as_ref() };
+    let facts = publish::Facts {
+        id: &id,
+        database,
+        taken: taken?,
+        at,
+        begun,
+        recipients: (recipients.as_ref(), names),
+    };
     let (manifest, path) = publish::run(&ctx, partial, facts)?;
     if method == Method::Pgbackrest {
         physical::pgbackrest::forget_expired(&ctx)?;
@@ -59,7 +69,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
     drop(lock);
     let entry = Entry { id, path, manifest: Ok(Box::new(manifest.clone())) };
     let backup = (&entry, &manifest);
-    let proof = server.map(|server| verify::made(&ctx, server, backup, &ephemeral.unwrap_or_default()));
+    let proof = server.map(|server| verify::made(&ctx, server, backup, ephemeral.as_ref()));
     all_in_all(made, &entry.id, proof, push::made(&ctx, backup))
 }
 
@@ -129,7 +139,7 @@ fn again(
     let proven = entry.verification().is_some_and(|proof| proof.is_good());
     let proof = (options.verify && !proven).then(|| {
         let server = server(ctx, &manifest.database, manifest.method, options);
-        verify::made(ctx, server, (entry, manifest), &ctx.identities)
+        verify::made(ctx, server, (entry, manifest), None)
     });
     all_in_all(made, &entry.id, proof, push::made(ctx, (entry, manifest)))
 }

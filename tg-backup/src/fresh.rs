@@ -35,7 +35,7 @@ pub(crate) fn build(
     manifest: &Manifest,
     depth: Depth,
 ) -> Result<Marked, Error> {
-    let files = Readable::of(ctx, entry, manifest, &ctx.identities)?;
+    let files = Readable::of(ctx, entry, manifest, None)?;
     let name = cluster.free_name(Kind::New, &ctx.target.name)?;
     let mut mark = Mark::new(Kind::New, &ctx.target.name, &ctx.session.run);
     mark.source = Some(entry.id.clone());

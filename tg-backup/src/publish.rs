@@ -30,15 +30,15 @@ pub(crate) struct Facts<'a> {
     /// When its snapshot was taken, within moments.
     pub at: SystemTime,
     pub begun: Instant,
-    /// For whom it is encrypted.
-    pub recipients: Option<&'a Recipients>,
+    /// For whom it is encrypted, and their names.
+    pub recipients: (Option<&'a Recipients>, Vec<String>),
 }
 
 pub(crate) fn run(ctx: &Context, partial: Partial, facts: Facts) -> Result<(Manifest, PathBuf), Error> {
     let intent = json!({"id": facts.id});
     ctx.change("publish", &format!("hash and publish {}", facts.id), intent, || {
         let created = crate::clock::rfc3339(facts.at);
-        if let Some(recipients) = facts.recipients {
+        if let (Some(recipients), _) = &facts.recipients {
             recipients.encrypt(&partial.path)?;
         }
         let text = recovery::text(&facts, &created);
@@ -94,7 +94,7 @@ fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>)
         large_objects: held.large_objects,
         roles: facts.taken.roles,
         jobs: facts.taken.jobs,
-        recipients: ctx.recipients.as_ref().map(Recipients::names).unwrap_or_default(),
+        recipients: facts.recipients.1,
         files,
         duration_ms: u64::try_from(facts.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         hash: String::new(),

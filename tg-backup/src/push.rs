@@ -9,7 +9,7 @@ use crate::cli::{Cli, WhichBackup};
 use crate::context::Context;
 use crate::error::Error;
 use crate::manifest::Manifest;
-use crate::remote::Remote;
+use crate::remote::{Place, Remote};
 use crate::source::{self, Wanted};
 use crate::store::Entry;
 
@@ -73,9 +73,7 @@ pub(crate) fn made(ctx: &Context, backup: (&Entry, &Manifest)) -> Option<Result<
 /// Brings a copy back into the directory.
 pub(crate) fn fetch(session: &Session, cli: &Cli, which: &WhichBackup) -> Result<Answer, Error> {
     let ctx = Context::aside(session, cli, "fetch", "fetching a backup of")?;
-    if ctx.place.is_none() {
-        return Err(Error::NoStore);
-    }
+    Place::of(session, &ctx.project)?.ok_or(Error::NoStore)?;
     let _lock = if ctx.dry_run { None } else { Some(session.begin_change(&ctx.state)?) };
     let found = source::anywhere(&ctx, &Wanted::of_backup(which))?;
     let here = found.local.is_some();

@@ -20,11 +20,13 @@ impl Readable {
         ctx: &Context,
         entry: &Entry,
         manifest: &Manifest,
-        identities: &Identities,
+        identities: Option<&Identities>,
     ) -> Result<Self, Error> {
         if manifest.recipients.is_empty() {
             return Ok(Readable { path: entry.path.clone(), _decrypted: None });
         }
+        let own = if identities.is_none() { ctx.identities()? } else { Identities::default() };
+        let identities = identities.unwrap_or(&own);
         if identities.is_empty() {
             return Err(Error::Encrypted { id: entry.id.clone(), recipients: manifest.recipients.clone() });
         }

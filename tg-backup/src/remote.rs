@@ -58,7 +58,7 @@ pub(crate) struct Remote<'a> {
 impl<'a> Remote<'a> {
     /// The store of this project, if it has one; the check is asked whether to go on.
     pub(crate) fn of(ctx: &Context, check: Check<'a>) -> Result<Option<Self>, Error> {
-        let Some(place) = &ctx.place else { return Ok(None) };
+        let Some(place) = Place::of(ctx.session, &ctx.project)? else { return Ok(None) };
         let opened = Bucket::open(&place.url, &place.credentials, check);
         let wrong = |problem| CoreError::Setting { key: KEY.into(), origin: place.url.clone(), problem };
         Ok(Some(Remote { bucket: opened.map_err(wrong)? }))

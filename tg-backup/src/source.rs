@@ -1,5 +1,7 @@
 //! What a restore brings back: a backup or a rollback point, named in one of three ways.
 
+use std::collections::HashSet;
+
 use crate::catalog::{self, Backup};
 use crate::cli::{RestoreOptions, WhichBackup};
 use crate::cluster::Cluster;
@@ -8,6 +10,7 @@ use crate::error::Error;
 use crate::manifest::{MANIFEST, Manifest};
 use crate::mark::Marked;
 use crate::names::Kind;
+use crate::physical::chain;
 use crate::remote::{Copy, Remote};
 use crate::store::Entry;
 
@@ -177,11 +180,31 @@ pub(crate) fn local(ctx: &Context, wanted: &Wanted) -> Result<(Entry, Box<Manife
 /// The backup in the directory, fetched where it is in the store only.
 pub(crate) fn here(ctx: &Context, backup: Backup) -> Result<(Entry, Box<Manifest>), Error> {
     let manifest = Box::new(trusted(&backup)?.clone());
-    if let Some(entry) = backup.entry() {
-        return Ok((entry, manifest));
+    let entry = if let Some(entry) = backup.entry() {
+        entry
+    } else {
+        let check = || ctx.session.check("fetching from the store");
+        let remote = Remote::of(ctx, &check)?.ok_or(Error::NoStore)?;
+        let copy = Copy { id: backup.id, manifest: backup.manifest, verification: backup.verification };
+        remote.fetch(ctx, &copy)?
+    };
+    bases(ctx, &manifest)?;
+    Ok((entry, manifest))
+}
+
+/// Fetches what an incremental backup stands on, where that is in the store only. What is nowhere is
+/// for the proof to tell.
+fn bases(ctx: &Context, manifest: &Manifest) -> Result<(), Error> {
+    let (mut next, mut seen) = (chain::parent(manifest), HashSet::new());
+    while let Some(id) = next.filter(|id| seen.insert(id.clone())) {
+        let here = if let Some(entry) = ctx.store.entry(&id) {
+            Some(entry)
+        } else {
+            let check = || ctx.session.check("fetching from the store");
+            let Some(remote) = Remote::of(ctx, &check)? else { break };
+            remote.copy(&id)?.map(|copy| remote.fetch(ctx, &copy)).transpose()?
+        };
+        next = here.and_then(|entry| chain::parent(entry.manifest.as_ref().ok()?));
     }
-    let check = || ctx.session.check("fetching from the store");
-    let remote = Remote::of(ctx, &check)?.ok_or(Error::NoStore)?;
-    let copy = Copy { id: backup.id, manifest: backup.manifest, verification: backup.verification };
-    Ok((remote.fetch(ctx, &copy)?, manifest))
+    Ok(())
 }

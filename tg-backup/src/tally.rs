@@ -122,8 +122,17 @@ impl<'a> Tally<'a> {
 
     fn large_objects(&self, client: &mut Client) -> Result<LargeObjects, Error> {
         let sql = if self.depth == Depth::Full { LARGE_OBJECTS } else { LARGE_OBJECTS_COUNT };
-        let row = self.transaction(client, |client| Ok(client.query_one(sql, &[])?))?;
-        Ok(LargeObjects { count: row.get(0), hash: row.get(1) })
+        let ask = |client: &mut Client, sql: &str| {
+            let row = self.transaction(client, |client| Ok(client.query_one(sql, &[])?))?;
+            Ok(LargeObjects { count: row.get(0), hash: row.get(1) })
+        };
+        match ask(client, sql) {
+            // lo_get() reads no object of more than a gigabyte; pg_dump does.
+            Err(Error::Core(error)) if error.to_string().contains("request is too large") => {
+                ask(client, LARGE_OBJECTS_COUNT)
+            }
+            answer => answer,
+        }
     }
 
     fn transaction<T>(
@@ -133,9 +142,17 @@ impl<'a> Tally<'a> {
     ) -> Result<T, Error> {
         let Some(snapshot) = self.snapshot else { return work(client) };
         snapshot::import(client, snapshot)?;
-        let value = work(client)?;
-        client.batch_execute("COMMIT")?;
-        Ok(value)
+        match work(client) {
+            Ok(value) => {
+                client.batch_execute("COMMIT")?;
+                Ok(value)
+            }
+            Err(error) => {
+                // Without a connection there is nothing to roll back, and the first reason counts.
+                let _ = client.batch_execute("ROLLBACK");
+                Err(error)
+            }
+        }
     }
 }
 

@@ -311,6 +311,28 @@ fn a_store_that_refuses_or_is_away_is_told_and_the_backup_is_kept_here() {
 }
 
 #[test]
+fn a_database_outside_the_project_is_dumped_by_this_host_s_clients_if_they_are_new_enough() {
+    let db = &Database::create("outside", CONTENT);
+    let output = Command::new("pg_dump").arg("--version").output().unwrap();
+    let version = String::from_utf8(output.stdout).unwrap();
+    let client: u32 = version.split(' ').nth(2).unwrap().split('.').next().unwrap().parse().unwrap();
+    db.outside();
+    let made = db.tg(&["create"]);
+    if client < db.major() {
+        assert_eq!((made.exit, made.code()), (10, "client-too-old".into()), "{version}: {made:?}");
+        assert_eq!(db.in_store(), (vec![], vec![]));
+        return;
+    }
+    ok(&made);
+    let before = db.fingerprint();
+    assert_eq!(db.tg(&["verify"]).data["error"]["details"]["cause"], "no-image");
+    ok(&db.tg(&["verify", "--image", &db.image()]));
+    ok(&db.tg(&["restore", "--latest"]));
+    assert_eq!(db.fingerprint(), before);
+    assert_eq!(db.left_in_docker(), 0);
+}
+
+#[test]
 fn rows_that_a_perfect_pg_restore_does_not_miss_are_missed_by_the_proof() {
     let db = &Database::create("rows", CONTENT);
     for (filter, said) in

@@ -47,17 +47,20 @@ back_up() {
   esac
 }
 
-# The most memory that tg-backup itself has had, kB. Usage: watched COMMAND…
+# The most memory that tg-backup itself has had, kB. It looks without starting a program: that would be measured too.
+# Usage: watched COMMAND…
 watched() {
-  local pid peak=0 now
-  "$@" >"$WORK/result" &
+  local pid key value peak=0 nothing
+  exec 7<> <(:)
+  "$@" 7>&- >"$WORK/result" &
   pid=$!
-  while [[ -r "/proc/$pid/status" ]]; do
-    now="$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status" 2>/dev/null || :)"
-    ((${now:-0} <= peak)) || peak="$now"
-    kill -0 "$pid" 2>/dev/null || break
-    sleep 0.05
+  while kill -0 "$pid" 2>/dev/null; do
+    while read -r key value _; do
+      [[ "$key" != VmHWM: ]] || peak="$value"
+    done <"/proc/$pid/status" 2>/dev/null || :
+    read -r -t 0.2 -u 7 nothing || :
   done
+  exec 7>&-
   wait "$pid"
   echo "$peak" >>"$WORK/memory"
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::cli::CreateOptions;
 use crate::clients::Call;
 use crate::context::Context;
+use crate::crypt::Recipients;
 use crate::database::Database;
 use crate::error::Error;
 use crate::facts;
@@ -91,7 +92,7 @@ fn parent(ctx: &Context, database: &Database, client: &mut Client) -> Result<Str
     if !client.query_opt(SUMMARIES, &[])?.is_some_and(|row| row.get(0)) {
         return none("the server keeps no summaries of its WAL: summarize_wal is off");
     }
-    if ctx.recipients.is_some() {
+    if Recipients::of(&ctx.project)?.is_some() {
         return none("this host can't read the encrypted backups that it would complete");
     }
     let ours = |m: &Manifest| {

@@ -49,7 +49,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &VerifyOptions) -> Resu
     let ended = fresh::check(&ctx, &entry, &manifest).and_then(|()| {
         let image = image(&ctx, &manifest, options)?;
         let server = Server::start(&ctx, &manifest.database, manifest.method, &image, options.memory)?;
-        server.prove(&entry, &manifest, &ctx.identities)
+        server.prove(&entry, &manifest, None)
     });
     let answer = conclude(&ctx, &entry, &manifest, ended, begun)?;
     tell_store(&ctx, &entry)?;
@@ -115,7 +115,12 @@ impl<'a> Server<'a> {
         Ok(Server { ctx, throwaway, _lock: lock })
     }
 
-    fn prove(&self, entry: &Entry, manifest: &Manifest, identities: &Identities) -> Result<Proof, Error> {
+    fn prove(
+        &self,
+        entry: &Entry,
+        manifest: &Manifest,
+        identities: Option<&Identities>,
+    ) -> Result<Proof, Error> {
         let ctx = self.ctx;
         if manifest.method == Method::Pgbackrest {
             return physical::prove::repository(ctx, &self.throwaway, manifest);
@@ -143,7 +148,7 @@ pub(crate) fn made(
     ctx: &Context,
     server: Result<Server, Error>,
     (entry, manifest): (&Entry, &Manifest),
-    identities: &Identities,
+    identities: Option<&Identities>,
 ) -> Result<Answer, Error> {
     let begun = Instant::now();
     let ended = server.and_then(|server| server.prove(entry, manifest, identities));

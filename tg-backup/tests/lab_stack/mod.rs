@@ -134,6 +134,23 @@ impl Database {
         self.psql("postgres", "SHOW server_version_num").parse::<u32>().unwrap() / 10_000
     }
 
+    /// Names the server by its address, so that the tool does not know it for a service of the project.
+    pub(crate) fn outside(&self) {
+        let mut command = Command::new("docker");
+        command.args(["compose", "--project-directory"]).arg(&self.stack).args(["ps", "-q", "db"]);
+        let id = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+        let output = Command::new("docker").args(["inspect", "-f", form, id.trim()]).output().unwrap();
+        let address = String::from_utf8(output.stdout).unwrap();
+        let url = std::fs::read_to_string(self.path("url")).unwrap();
+        std::fs::write(self.path("url"), url.replace("@db:", &format!("@{}:", address.trim()))).unwrap();
+    }
+
+    /// The image of the server.
+    pub(crate) fn image(&self) -> String {
+        format!("tg-lab/postgres:{}", self.major())
+    }
+
     /// A role of the test's own, which is given to nobody else.
     pub(crate) fn role(&mut self, name: &str) -> String {
         let role = format!("{name} {}", self.name);
