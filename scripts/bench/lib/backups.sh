@@ -47,22 +47,27 @@ back_up() {
   esac
 }
 
-# The most memory that tg-backup itself has had, kB. It looks without starting a program: that would be measured too.
-# Usage: watched COMMAND…
-watched() {
-  local pid key value peak=0 nothing
+# The most memory that a process has had, kB, until it ends. It looks without starting a program: that would be measured too.
+# Usage: watch_memory PID
+watch_memory() {
+  local key value peak=0
   exec 7<> <(:)
-  "$@" 7>&- >"$WORK/result" &
-  pid=$!
-  while kill -0 "$pid" 2>/dev/null; do
+  while kill -0 "$1" 2>/dev/null; do
     while read -r key value _; do
       [[ "$key" != VmHWM: ]] || peak="$value"
-    done <"/proc/$pid/status" 2>/dev/null || :
-    read -r -t 0.2 -u 7 nothing || :
+    done <"/proc/$1/status" 2>/dev/null || :
+    read -r -t 0.2 -u 7 _ || :
   done
-  exec 7>&-
-  wait "$pid"
   echo "$peak" >>"$WORK/memory"
+}
+
+# Usage: watched COMMAND…
+watched() {
+  local pid
+  "$@" >"$WORK/result" &
+  pid=$!
+  watch_memory "$pid" &
+  wait "$pid"
 }
 
 # Usage: measure_backup ROUND WAY
