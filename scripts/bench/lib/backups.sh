@@ -5,7 +5,6 @@
 SERVER=tg-lab-pg17-db-1
 SERVER_DIR="$TG_LAB_DIR/pg17"
 BENCH_DATABASE=bench
-WAYS=(pg_dump_dir tg_count tg_full pg_dump_custom basebackup)
 
 server_psql() { docker exec -i "$SERVER" psql -X -q -At -v ON_ERROR_STOP=1 -U "$DB_USER" "$@"; }
 
