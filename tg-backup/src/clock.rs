@@ -1,6 +1,11 @@
 //! Times as they stand in names and manifests, always UTC.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
+
+/// Since a moment, ms.
+pub(crate) fn milliseconds(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
 
 /// `2026-11-23T07:45:00Z`.
 pub(crate) fn rfc3339(at: SystemTime) -> String {

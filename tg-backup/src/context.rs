@@ -16,7 +16,7 @@ use crate::cluster::Cluster;
 use crate::crypt::Identities;
 use crate::error::Error;
 use crate::store::Store;
-use crate::{clients, sidecar};
+use crate::{clients, ours};
 
 pub(crate) struct Context<'a> {
     pub session: &'a Session,
@@ -78,7 +78,7 @@ impl<'a> Context<'a> {
     /// Takes the lock, opens the journal, and clears away what a killed run of ours left running.
     pub(crate) fn begin(&self) -> Result<Lock, Error> {
         let lock = self.session.begin_change(&self.state)?;
-        sidecar::sweep(self)?;
+        ours::sweep(self, crate::TOOL)?;
         clients::sweep(self)?;
         Ok(lock)
     }

@@ -16,12 +16,10 @@ use crate::facts::{self, Facts, LargeObjects, Table};
 use crate::globals::{self, GLOBALS};
 use crate::locks::Budget;
 use crate::snapshot::Snapshot;
-use crate::taken::{Method, Taken};
+use crate::taken::{DATA, Method, Taken};
 use crate::tally::{Depth, Tally, joined};
 use crate::watcher::Watcher;
 
-/// Where the dump is in a backup.
-pub(crate) const DATA: &str = "data";
 /// The dump's table of contents, for people and for `pg_restore --use-list`.
 pub(crate) const CONTENTS: &str = "contents.txt";
 /// zstd at level 1 takes a third of gzip's time for less space; pg_dump knows it since 16.

@@ -8,7 +8,7 @@ use crate::clients::Call;
 use crate::cluster::{Cluster, comment};
 use crate::compare::{changed_extensions, difference};
 use crate::context::Context;
-use crate::dump::{DATA, conninfo};
+use crate::dump::conninfo;
 use crate::error::Error;
 use crate::facts::{self, Facts};
 use crate::manifest::Manifest;
@@ -16,6 +16,7 @@ use crate::mark::{Mark, Marked};
 use crate::names::Kind;
 use crate::readable::Readable;
 use crate::store::Entry;
+use crate::taken::DATA;
 use crate::tally::{Depth, Tally};
 
 /// Indexes are built in fewer passes; and that single statements are not made durable one by one loses

@@ -31,6 +31,7 @@ mod loss;
 mod manifest;
 mod mark;
 mod names;
+mod ours;
 mod physical;
 mod plan;
 mod point;

@@ -96,7 +96,7 @@ fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>)
         jobs: facts.taken.jobs,
         recipients: facts.recipients.1,
         files,
-        duration_ms: u64::try_from(facts.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms: crate::clock::milliseconds(facts.begun),
         hash: String::new(),
     })
 }

@@ -1,11 +1,10 @@
 //! A client in a container of the database service's own image, in the network namespace of the
 //! database, with the backup's directory mounted.
 
-use std::collections::HashMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use tg_core::container::{Container, RUN_LABEL};
+use tg_core::container::Container;
 use tg_core::engine::Engine;
 use tg_core::job::{Job, Limits};
 use tg_core::process::{self, Stream};
@@ -13,13 +12,11 @@ use tg_core::process::{self, Stream};
 use crate::clients::{Access, Call, passfile};
 use crate::context::Context;
 use crate::error::Error;
+use crate::ours;
 
 /// Where the backup's directory is inside.
 const BACKUP: &str = "/backup";
 const PASSFILE: &str = "/run/tg.pgpass";
-const TOOL_LABEL: &str = "tg.tool";
-/// The lock belongs to a state directory, and so does the right to remove another run's sidecar.
-const STATE_LABEL: &str = "tg.state";
 /// How often a running client is asked whether it shall end.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -43,7 +40,7 @@ pub(crate) fn run(ctx: &Context, container: &Container, call: &Call) -> Result<(
         network: format!("container:{}", container.id),
         user: format!("{}:{}", own.0, own.1),
         limits: Limits::default(),
-        labels: labels(ctx).into_iter().chain([(RUN_LABEL.into(), ctx.session.run.clone())]).collect(),
+        labels: ours::labels_of_run(ctx, crate::TOOL),
     };
     ended(ctx, call, &job)
 }
@@ -51,7 +48,7 @@ pub(crate) fn run(ctx: &Context, container: &Container, call: &Call) -> Result<(
 fn ended(ctx: &Context, call: &Call, job: &Job) -> Result<(), Error> {
     let emit = &ctx.session.emit;
     emit.explain(&format!("running {} in a container of image {}", job.command.join(" "), job.image));
-    // Several clients may run side by side, and the engine façade serves one thread.
+    // A throwaway server may be in the making beside us, and the engine façade serves one thread.
     let engine = Engine::connect()?;
     let mut errors = String::new();
     let code = std::thread::scope(|scope| {
@@ -74,13 +71,6 @@ fn ended(ctx: &Context, call: &Call, job: &Job) -> Result<(), Error> {
     }
 }
 
-fn labels(ctx: &Context) -> HashMap<String, String> {
-    HashMap::from([
-        (TOOL_LABEL.to_owned(), crate::TOOL.to_owned()),
-        (STATE_LABEL.to_owned(), ctx.state.root().display().to_string()),
-    ])
-}
-
 /// Removes the sidecar of this name when it shall end before its time; the wait for it then ends.
 fn guard(ctx: &Context, call: &Call, name: &str, ended: &Receiver<()>) {
     while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(TICK) {
@@ -89,14 +79,4 @@ fn guard(ctx: &Context, call: &Call, name: &str, ended: &Receiver<()>) {
             let _ = Engine::connect().and_then(|engine| engine.remove_own(name));
         }
     }
-}
-
-/// Removes the sidecars that killed runs left; only the lock's holder may.
-pub(crate) fn sweep(ctx: &Context) -> Result<(), Error> {
-    let labels: Vec<String> = labels(ctx).iter().map(|(name, value)| format!("{name}={value}")).collect();
-    for left in ctx.engine()?.labelled(&labels)? {
-        ctx.session.emit.explain(&format!("removing container {} of a killed run", left.name));
-        ctx.engine()?.remove_own(&left.id)?;
-    }
-    Ok(())
 }

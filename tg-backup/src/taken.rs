@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
 
+/// Where what was taken is in a backup, whatever the method.
+pub(crate) const DATA: &str = "data";
+
 /// How a backup is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]

@@ -11,10 +11,10 @@ use crate::database::Database;
 use crate::error::Error;
 use crate::facts;
 use crate::manifest::Manifest;
-use crate::physical::{Copied, DATA, beside, refuse_tablespaces, server_bytes};
+use crate::physical::{Copied, beside, refuse_tablespaces, server_bytes};
 use crate::preflight::space;
 use crate::store::Partial;
-use crate::taken::{Method, Physical, Taken};
+use crate::taken::{DATA, Method, Physical, Taken};
 
 /// What pg_basebackup writes of each file, and pg_verifybackup reads.
 pub(crate) const BACKUP_MANIFEST: &str = "backup_manifest";

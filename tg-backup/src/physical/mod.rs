@@ -20,8 +20,6 @@ use crate::snapshot::Snapshot;
 use crate::taken::{Method, Physical, Taken};
 use crate::tally::{Tally, joined};
 
-/// Where the archives are in a backup.
-pub(crate) const DATA: &str = "data";
 const SIZE: &str =
     "SELECT pg_catalog.sum(pg_catalog.pg_database_size(oid))::bigint FROM pg_catalog.pg_database";
 /// The next transaction: as long as it stays the same, nobody has written anything in the server.

@@ -12,9 +12,9 @@ use crate::cli::CreateOptions;
 use crate::context::Context;
 use crate::error::Error;
 use crate::facts;
-use crate::physical::{Copied, DATA, beside, server_bytes};
+use crate::physical::{Copied, beside, server_bytes};
 use crate::store::{Entry, Partial};
-use crate::taken::{Method, Physical, Taken};
+use crate::taken::{DATA, Method, Physical, Taken};
 
 /// The server's own user, who owns repository and archive.
 const USER: &str = "postgres";

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use tg_core::deadline::Deadline;
 use tg_core::process;
 
+use crate::clock::milliseconds;
 use crate::compare::difference;
 use crate::context::Context;
 use crate::error::Error;
 use crate::fresh;
 use crate::manifest::Manifest;
-use crate::physical::DATA;
 use crate::physical::basebackup::BACKUP_MANIFEST;
+use crate::taken::DATA;
 use crate::tally::Depth;
 use crate::verify::Proof;
 use crate::verify::throwaway::{BACKUPS, HOME, ROOT, SERVER_USER, Throwaway};
@@ -141,10 +142,6 @@ fn read_all(
     let read_ms = milliseconds(reading);
     let data = json!({"restore_ms": restore_ms, "read_ms": read_ms, "tables": manifest.tables.len()});
     Ok((Proof { depth, restore_ms, read_ms }, data))
-}
-
-fn milliseconds(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The data directory inside the server.

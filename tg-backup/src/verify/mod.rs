@@ -19,7 +19,6 @@ use crate::context::Context;
 use crate::crypt::Identities;
 use crate::database::Database;
 use crate::error::Error;
-use crate::fresh;
 use crate::manifest::Manifest;
 use crate::physical::pgbackrest::Stanza;
 use crate::physical::{self, chain};
@@ -28,6 +27,7 @@ use crate::remote::Remote;
 use crate::source::{self, Wanted};
 use crate::store::Entry;
 use crate::taken::Method;
+use crate::{clock, fresh};
 pub(crate) use prove::Proof;
 use record::{Outcome, Verification};
 use throwaway::{Kind, Throwaway};
@@ -197,7 +197,7 @@ fn conclude(
     begun: Instant,
 ) -> Result<Answer, Error> {
     let mut verification = Verification::of(manifest, &ctx.session.run);
-    verification.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    verification.duration_ms = clock::milliseconds(begun);
     match ended {
         Ok(proof) => {
             verification.outcome = Outcome::Verified;

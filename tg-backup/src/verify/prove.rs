@@ -8,14 +8,16 @@ use serde_json::json;
 use tg_core::database::ident;
 
 use crate::answer::unsigned;
+use crate::clock::milliseconds;
 use crate::compare::difference;
 use crate::context::Context;
 use crate::database::Database;
-use crate::dump::{DATA, conninfo};
+use crate::dump::conninfo;
 use crate::error::Error;
 use crate::fresh;
 use crate::globals::GLOBALS;
 use crate::manifest::Manifest;
+use crate::taken::DATA;
 use crate::tally::Depth;
 use crate::verify::restore_log;
 use crate::verify::throwaway::{BACKUPS, ROOT, Throwaway};
@@ -63,10 +65,6 @@ pub(crate) fn run(
             Ok((Proof { depth: Some(depth), restore_ms, read_ms }, data))
         },
     )
-}
-
-fn milliseconds(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn directory_name(files: &Path) -> String {

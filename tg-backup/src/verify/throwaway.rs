@@ -1,14 +1,12 @@
 //! A server of the backup's own image that lives as long as a proof takes: no network, a volume of
 //! its own, bounded, gone afterwards whatever happens.
 
-use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use postgres::Client;
 use tempfile::TempDir;
-use tg_core::container::RUN_LABEL;
 use tg_core::database::Target;
 use tg_core::engine::Engine;
 use tg_core::job::{Job, Limits};
@@ -18,11 +16,10 @@ use crate::answer::unsigned;
 use crate::context::Context;
 use crate::database::Database;
 use crate::error::Error;
+use crate::ours;
 use crate::preflight::free_bytes;
 
-const TOOL_LABEL: &str = "tg.tool";
 const TOOL: &str = "tg-backup-verify";
-const STATE_LABEL: &str = "tg.state";
 /// Inside the container.
 pub(crate) const HOME: &str = "/verify";
 const SOCKET: &str = "/verify-socket";
@@ -86,7 +83,7 @@ impl<'a> Throwaway<'a> {
         space(ctx, kind.bytes)?;
         let engine = Engine::connect()?;
         let name = format!("{TOOL}-{}", ctx.session.run);
-        engine.create_volume(&name, &labels(ctx))?;
+        engine.create_volume(&name, &ours::labels(ctx, TOOL))?;
         let mut server = Throwaway {
             ctx,
             engine,
@@ -100,7 +97,6 @@ impl<'a> Throwaway<'a> {
     }
 
     fn job(&self, kind: &Kind) -> Job {
-        let own = [(RUN_LABEL.to_owned(), self.ctx.session.run.clone())];
         Job {
             name: self.name.clone(),
             image: kind.image.to_owned(),
@@ -114,7 +110,7 @@ impl<'a> Throwaway<'a> {
             ],
             network: "none".into(),
             user: ROOT.into(),
-            labels: labels(self.ctx).into_iter().chain(own).collect(),
+            labels: ours::labels_of_run(self.ctx, TOOL),
             limits: Limits {
                 memory: i64::try_from(kind.memory).ok(),
                 cpu_shares: Some(CPU_SHARES),
@@ -248,21 +244,10 @@ fn socket(state: &Path) -> Result<TempDir, CoreError> {
     make().map_err(|e| CoreError::file(root, &e))
 }
 
-fn labels(ctx: &Context) -> HashMap<String, String> {
-    HashMap::from([
-        (TOOL_LABEL.to_owned(), TOOL.to_owned()),
-        (STATE_LABEL.to_owned(), ctx.state.root().display().to_string()),
-    ])
-}
-
 /// Removes what killed proofs left; only the holder of their lock may.
 pub(crate) fn sweep(ctx: &Context) -> Result<(), Error> {
-    let labels: Vec<String> = labels(ctx).iter().map(|(name, value)| format!("{name}={value}")).collect();
-    for left in ctx.engine()?.labelled(&labels)? {
-        ctx.session.emit.explain(&format!("removing container {} of a killed proof", left.name));
-        ctx.engine()?.remove_own(&left.id)?;
-    }
-    for volume in ctx.engine()?.volumes_labelled(&labels)? {
+    ours::sweep(ctx, TOOL)?;
+    for volume in ctx.engine()?.volumes_labelled(&ours::filters(ctx, TOOL))? {
         ctx.engine()?.remove_volume(&volume)?;
     }
     let entries = std::fs::read_dir(ctx.state.root()).into_iter().flatten().flatten();
