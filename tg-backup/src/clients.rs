@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 use tg_core::Error as CoreError;
+use tg_core::process::{self, Stream};
 
 use crate::context::Context;
 use crate::error::Error;
@@ -58,6 +59,37 @@ impl<'a> Call<'a> {
         // A client that was ended on purpose fails in any way; the purpose is the reason.
         ctx.session.check(&format!("running {}", self.name))?;
         ended
+    }
+}
+
+/// What a client says on standard error: explained as it comes, and kept as the reason of its failure.
+pub(crate) struct Complaints<'a> {
+    ctx: &'a Context<'a>,
+    program: &'a str,
+    text: String,
+}
+
+impl<'a> Complaints<'a> {
+    pub(crate) fn of(ctx: &'a Context<'a>, call: &'a Call) -> Self {
+        Complaints { ctx, program: call.name, text: String::new() }
+    }
+
+    pub(crate) fn hear(&mut self, stream: Stream, line: &str) {
+        if stream == Stream::Stderr {
+            self.ctx.session.emit.explain(line);
+            self.text.push_str(line);
+            self.text.push('\n');
+        }
+    }
+
+    /// How it ended.
+    pub(crate) fn conclude(self, code: i64) -> Result<(), Error> {
+        match code {
+            0 => Ok(()),
+            code => {
+                Err(Error::Client { program: self.program.into(), code, problem: process::tail(&self.text) })
+            }
+        }
     }
 }
 

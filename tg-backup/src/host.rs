@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tg_core::Error as CoreError;
-use tg_core::process::{self, Runner, Stream};
+use tg_core::process::Runner;
 
-use crate::clients::{Call, passfile};
+use crate::clients::{Call, Complaints, passfile};
 use crate::context::Context;
 use crate::error::Error;
 
@@ -20,22 +20,14 @@ pub(crate) fn run(ctx: &Context, call: &Call) -> Result<(), Error> {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).env("PATH", path(major_of(ctx)?)).env("PGPASSFILE", passfile.path());
     command.env("PGAPPNAME", crate::TOOL).envs(ctx.target.client_environment());
-    let mut errors = String::new();
+    let mut complaints = Complaints::of(ctx, call);
     let runner = Runner { emit: &ctx.session.emit, deadline: ctx.session.deadline };
     let give_up = || ctx.session.check("").is_err() || (call.give_up)();
     let status = runner.stream_unless::<Error>(&mut command, &give_up, |stream, line| {
-        if stream == Stream::Stderr {
-            ctx.session.emit.explain(line);
-            errors.push_str(line);
-            errors.push('\n');
-        }
+        complaints.hear(stream, line);
         Ok(())
     })?;
-    if status.success() {
-        return Ok(());
-    }
-    let code = status.code().map_or(-1, i64::from);
-    Err(Error::Client { program: call.name.into(), code, problem: process::tail(&errors) })
+    complaints.conclude(status.code().map_or(-1, i64::from))
 }
 
 /// Refuses clients that are older than the server, which pg_dump would refuse too, only later.

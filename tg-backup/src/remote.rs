@@ -24,6 +24,8 @@ const LARGEST_MANIFEST: usize = 256 << 20;
 /// Where copies go, and who may write there.
 pub(crate) struct Place {
     url: String,
+    /// Where it is set.
+    origin: String,
     credentials: Credentials,
 }
 
@@ -38,9 +40,14 @@ impl Place {
         for secret in credentials.secrets() {
             session.emit.redactor().learn(secret);
         }
-        let never = || Ok(());
-        Bucket::open(&url, &credentials, &never).map_err(wrong)?;
-        Ok(Some(Place { url, credentials }))
+        let place = Place { url, origin: settings.origin(KEY), credentials };
+        place.open(&|| Ok(()))?;
+        Ok(Some(place))
+    }
+
+    fn open<'a>(&self, check: Check<'a>) -> Result<Bucket<'a>, Error> {
+        let wrong = |problem| CoreError::Setting { key: KEY.into(), origin: self.origin.clone(), problem };
+        Ok(Bucket::open(&self.url, &self.credentials, check).map_err(wrong)?)
     }
 }
 
@@ -59,9 +66,7 @@ impl<'a> Remote<'a> {
     /// The store of this project, if it has one; the check is asked whether to go on.
     pub(crate) fn of(ctx: &Context, check: Check<'a>) -> Result<Option<Self>, Error> {
         let Some(place) = Place::of(ctx.session, &ctx.project)? else { return Ok(None) };
-        let opened = Bucket::open(&place.url, &place.credentials, check);
-        let wrong = |problem| CoreError::Setting { key: KEY.into(), origin: place.url.clone(), problem };
-        Ok(Some(Remote { bucket: opened.map_err(wrong)? }))
+        Ok(Some(Remote { bucket: place.open(check)? }))
     }
 
     /// Every copy, newest first.

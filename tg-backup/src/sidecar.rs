@@ -7,9 +7,8 @@ use std::time::Duration;
 use tg_core::container::Container;
 use tg_core::engine::Engine;
 use tg_core::job::{Job, Limits};
-use tg_core::process::{self, Stream};
 
-use crate::clients::{Access, Call, passfile};
+use crate::clients::{Access, Call, Complaints, passfile};
 use crate::context::Context;
 use crate::error::Error;
 use crate::ours;
@@ -50,25 +49,18 @@ fn ended(ctx: &Context, call: &Call, job: &Job) -> Result<(), Error> {
     emit.explain(&format!("running {} in a container of image {}", job.command.join(" "), job.image));
     // A throwaway server may be in the making beside us, and the engine façade serves one thread.
     let engine = Engine::connect()?;
-    let mut errors = String::new();
+    let mut complaints = Complaints::of(ctx, call);
     let code = std::thread::scope(|scope| {
         let (running, ended) = mpsc::channel::<()>();
         scope.spawn(move || guard(ctx, call, &job.name, &ended));
         let code = engine.run::<Error>(job, None, |stream, line| {
-            if stream == Stream::Stderr {
-                emit.explain(line);
-                errors.push_str(line);
-                errors.push('\n');
-            }
+            complaints.hear(stream, line);
             Ok(())
         });
         drop(running);
         code
     });
-    match code? {
-        0 => Ok(()),
-        code => Err(Error::Client { program: call.name.into(), code, problem: process::tail(&errors) }),
-    }
+    complaints.conclude(code?)
 }
 
 /// Removes the sidecar of this name when it shall end before its time; the wait for it then ends.

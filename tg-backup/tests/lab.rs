@@ -388,6 +388,21 @@ fn what_could_not_be_tried_is_neither_good_nor_bad() {
 }
 
 #[test]
+fn one_proof_at_a_time() {
+    let db = &Database::create("once", CONTENT);
+    ok(&db.tg(&["create"]));
+    let first = db.start(&["verify"]);
+    while db.left_in_docker() == 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let second = db.tg(&["verify"]);
+    assert_eq!(second.exit, 11, "{second:?}");
+    assert_eq!(db.tg(&["check", "--verified"]).exit, 1, "what could not be tried proves nothing");
+    ok(&Database::outcome(first));
+    ok(&db.tg(&["check", "--verified"]));
+}
+
+#[test]
 fn as_much_is_kept_of_each_table_as_was_asked_for() {
     let db = &Database::create("depth", CONTENT);
     for (depth, rows, hash) in [("off", false, false), ("count", true, false), ("full", true, true)] {

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -10,11 +10,9 @@ use crate::cli::Format;
 use crate::event::{self, Event, Kind, StepState};
 use crate::journal::Journal;
 use crate::messages::{Messages, Verbosity};
+use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::{Error, Fault, text};
-
-/// Progress is told at most this often.
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 /// Whether a closed stdout ends the tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +39,7 @@ struct Inner {
     /// Lines that came before the journal was opened.
     early: Vec<String>,
     started: bool,
-    last_progress: Option<Instant>,
+    progress: Progress,
 }
 
 impl Emitter {
@@ -66,7 +64,7 @@ impl Emitter {
             journal: None,
             early: Vec::new(),
             started: false,
-            last_progress: None,
+            progress: Progress::default(),
         };
         Emitter { messages, run: run.to_owned(), json, inner: Mutex::new(inner) }
     }
@@ -141,14 +139,8 @@ impl Emitter {
 
     /// How far long work has come; said at most once a second.
     pub fn progress(&self, msg: &str, done: u64, total: u64, unit: &str) -> Result<(), Error> {
-        {
-            let mut inner = self.lock();
-            if inner.last_progress.is_some_and(|last| last.elapsed() < PROGRESS_EVERY) {
-                return Ok(());
-            }
-            inner.last_progress = Some(Instant::now());
-        }
-        self.line(Kind::Progress, msg, json!({"done": done, "total": total, "unit": unit}))
+        let told = self.lock().progress.tell(Instant::now(), msg, (done, total), unit);
+        told.map_or(Ok(()), |data| self.line(Kind::Progress, msg, data))
     }
 
     /// Something that a person should know: on stdout for machines, on stderr for people.

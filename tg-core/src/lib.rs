@@ -30,6 +30,7 @@ pub mod lock;
 pub mod messages;
 pub mod passfile;
 pub mod process;
+mod progress;
 pub mod project;
 pub mod redact;
 pub mod release;

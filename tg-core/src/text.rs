@@ -22,12 +22,16 @@ pub(crate) fn line(kind: Kind, msg: &str, data: &Value) -> Option<String> {
                 data["error"].as_str().unwrap_or_default()
             )),
         },
-        Kind::Progress => Some(format!(
-            "  {msg}: {} of {} {}",
-            data["done"],
-            data["total"],
-            data["unit"].as_str().unwrap_or_default()
-        )),
+        Kind::Progress => {
+            let left = data["eta_ms"].as_u64().map(|ms| format!(", {} s left", ms.div_ceil(1000)));
+            Some(format!(
+                "  {msg}: {} of {} {}{}",
+                data["done"],
+                data["total"],
+                data["unit"].as_str().unwrap_or_default(),
+                left.unwrap_or_default()
+            ))
+        }
         Kind::Warning => Some(format!("warning: {msg}")),
     }
 }

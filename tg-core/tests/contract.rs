@@ -124,7 +124,10 @@ fn progress(data: &Map<String, Value>) -> Result<(), String> {
     for key in ["done", "total"] {
         data.get(key).and_then(Value::as_u64).ok_or_else(|| format!("data.{key} must be a number"))?;
     }
-    Ok(())
+    match data.get("eta_ms") {
+        Some(Value::Null | Value::Number(_)) => Ok(()),
+        _ => Err("data.eta_ms must be a number or null".into()),
+    }
 }
 
 fn result(data: &Map<String, Value>) -> Result<(), String> {

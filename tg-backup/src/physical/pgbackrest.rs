@@ -24,8 +24,8 @@ const INFO: &str = "pgbackrest.json";
 const ANNOTATION: &str = "tg";
 /// A backup may take as long as it takes.
 const FOREVER: Duration = Duration::from_hours(7 * 24);
-/// So that a backup that shall end can be found: exec tells no process.
-const PID_FILE: &str = "/tmp/tg-pgbackrest.pid";
+/// So that what shall end can be found, of each of its verbs: exec tells no process.
+const PID_FILE: &str = "/tmp/tg-pgbackrest-";
 const WITH_PID: &str = r#"echo $$ >"$0" && exec pgbackrest "$@""#;
 /// The configuration, from either of its places, and the files beside it.
 const CONFIGURATION: &str = "for file in /etc/pgbackrest/pgbackrest.conf /etc/pgbackrest.conf; do \
@@ -80,11 +80,12 @@ impl<'a> Stanza<'a> {
     fn run(&self, words: &[&str], give_up: &(dyn Fn() -> bool + Sync)) -> Result<String, Error> {
         let session = self.ctx.session;
         session.emit.explain(&format!("running pgbackrest {} in {}", words.join(" "), self.container.name));
-        let command = [&["sh", "-c", WITH_PID, PID_FILE][..], words].concat();
+        let pid_file = format!("{PID_FILE}{}.pid", words[0]);
+        let command = [&["sh", "-c", WITH_PID, &pid_file][..], words].concat();
         let enough = || session.check("").is_err() || give_up();
         let ended = self.engine.exec_as(&self.container.id, Some(USER), &command, FOREVER, enough)?;
         let Some((code, text)) = ended else {
-            let kill = format!("kill $(cat {PID_FILE})");
+            let kill = format!("kill $(cat {pid_file})");
             self.engine.exec(&self.container.id, &["sh", "-c", &kill])?;
             session.check("running pgbackrest")?;
             return Err(Error::Client { program: "pgbackrest".into(), code: -1, problem: "ended".into() });

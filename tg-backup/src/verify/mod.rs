@@ -4,36 +4,27 @@
 mod prove;
 pub(crate) mod record;
 mod restore_log;
+mod server;
 pub(crate) mod throwaway;
 
-use std::path::Path;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use tg_core::journal::Journal;
-use tg_core::lock::{self, Lock};
 use tg_core::{Answer, Session, history};
 
 use crate::cli::{Cli, VerifyOptions};
 use crate::context::Context;
 use crate::crypt::Identities;
-use crate::database::Database;
 use crate::error::Error;
 use crate::manifest::Manifest;
-use crate::physical::pgbackrest::Stanza;
-use crate::physical::{self, chain};
-use crate::readable::Readable;
 use crate::remote::Remote;
 use crate::source::{self, Wanted};
 use crate::store::Entry;
-use crate::taken::Method;
 use crate::{clock, fresh};
 pub(crate) use prove::Proof;
 use record::{Outcome, Verification};
-use throwaway::{Kind, Throwaway};
-
-/// Beside the project's own lock: a proof changes nothing of the project, and may take long.
-const LOCK: &str = "verify.lock";
+pub(crate) use server::Server;
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &VerifyOptions) -> Result<Answer, Error> {
     let begun = Instant::now();
@@ -70,79 +61,6 @@ fn tell_store(ctx: &Context, entry: &Entry) -> Result<(), Error> {
     Ok(())
 }
 
-/// A throwaway server, and the right to be the only one that has one in this project.
-pub(crate) struct Server<'a> {
-    ctx: &'a Context<'a>,
-    throwaway: Throwaway<'a>,
-    _lock: Lock,
-}
-
-impl<'a> Server<'a> {
-    pub(crate) fn start(
-        ctx: &'a Context<'a>,
-        like: &Database,
-        method: Method,
-        image: &str,
-        memory: Option<u64>,
-    ) -> Result<Self, Error> {
-        let lock = lock(ctx)?;
-        let mut kind = Kind {
-            bytes: like.size_bytes,
-            bootstrap_role: &like.bootstrap_role,
-            image,
-            memory: self::memory(memory),
-            environment: Vec::new(),
-            volumes_from: Vec::new(),
-        };
-        let mut configuration = String::new();
-        if method == Method::Pgbackrest {
-            let stanza = Stanza::find(ctx)?;
-            // The repository is where the live server has it, and can't be written from here.
-            kind.volumes_from.push(format!("{}:ro", stanza.container.id));
-            (configuration, kind.environment) = stanza.configuration()?;
-            // What is fetched ahead would be kept where the live server keeps it.
-            kind.environment.push("PGBACKREST_ARCHIVE_ASYNC=n".into());
-        }
-        let throwaway = Throwaway::make(ctx, &kind)?;
-        match method {
-            Method::Dump => throwaway.initialize(like)?,
-            Method::Basebackup => {}
-            Method::Pgbackrest => {
-                throwaway.give_home()?;
-                throwaway.hand_over(physical::prove::CONFIGURATION, &configuration)?;
-            }
-        }
-        Ok(Server { ctx, throwaway, _lock: lock })
-    }
-
-    fn prove(
-        &self,
-        entry: &Entry,
-        manifest: &Manifest,
-        identities: Option<&Identities>,
-    ) -> Result<Proof, Error> {
-        let ctx = self.ctx;
-        if manifest.method == Method::Pgbackrest {
-            return physical::prove::repository(ctx, &self.throwaway, manifest);
-        }
-        let chain = chain::of(&ctx.store, entry, manifest)?;
-        let mut files = Vec::new();
-        for part in &chain {
-            if part.id != entry.id
-                && let Ok(below) = &part.manifest
-            {
-                fresh::check(ctx, part, below)?;
-            }
-            files.push(Readable::of(ctx, part, part.manifest.as_ref().map_or(manifest, |m| m), identities)?);
-        }
-        let paths: Vec<&Path> = files.iter().map(Readable::path).collect();
-        match (manifest.method, paths.as_slice()) {
-            (Method::Dump, [path]) => prove::run(ctx, &self.throwaway, path, manifest),
-            _ => physical::prove::run(ctx, &self.throwaway, &paths, manifest),
-        }
-    }
-}
-
 /// Proves a backup that was just made, in a server that was started meanwhile.
 pub(crate) fn made(
     ctx: &Context,
@@ -153,17 +71,6 @@ pub(crate) fn made(
     let begun = Instant::now();
     let ended = server.and_then(|server| server.prove(entry, manifest, identities));
     conclude(ctx, entry, manifest, ended, begun)
-}
-
-/// One proof at a time in a project; what a killed one left is swept first.
-fn lock(ctx: &Context) -> Result<Lock, Error> {
-    let lock = lock::acquire_named(&ctx.state, LOCK, crate::TOOL, &ctx.session.run, &mut |_| {
-        ctx.session.check("waiting for a killed proof")?;
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        Ok(())
-    })?;
-    throwaway::sweep(ctx)?;
-    Ok(lock)
 }
 
 /// The image that made the backup, else the one that was named.
@@ -179,13 +86,6 @@ fn image(ctx: &Context, manifest: &Manifest, options: &VerifyOptions) -> Result<
         }
     }
     Err(Error::ImageGone { id: made_by.id.clone(), reference: made_by.reference.clone() })
-}
-
-/// Half of what this host has left, but no more than a comfortable 2 GiB.
-fn memory(wanted: Option<u64>) -> u64 {
-    const COMFORTABLE: u64 = 2 << 30;
-    let host = tg_core::host::memory_available().map_or(COMFORTABLE, |memory| memory / 2);
-    wanted.unwrap_or(host.min(COMFORTABLE))
 }
 
 /// Writes down what came of it beside the backup, and answers.

@@ -1,0 +1,114 @@
+//! The server that a proof restores into.
+
+use std::path::Path;
+
+use tg_core::lock::{self, Lock};
+
+use crate::context::Context;
+use crate::crypt::Identities;
+use crate::database::Database;
+use crate::error::Error;
+use crate::fresh;
+use crate::manifest::Manifest;
+use crate::physical::pgbackrest::Stanza;
+use crate::physical::{self, chain};
+use crate::readable::Readable;
+use crate::store::Entry;
+use crate::taken::Method;
+use crate::verify::prove::{self, Proof};
+use crate::verify::throwaway::{self, Kind, Throwaway};
+
+/// Beside the project's own lock: a proof changes nothing of the project, and may take long.
+const LOCK: &str = "verify.lock";
+
+/// A throwaway server, and the right to be the only one that has one in this project.
+pub(crate) struct Server<'a> {
+    ctx: &'a Context<'a>,
+    throwaway: Throwaway<'a>,
+    _lock: Lock,
+}
+
+impl<'a> Server<'a> {
+    pub(crate) fn start(
+        ctx: &'a Context<'a>,
+        like: &Database,
+        method: Method,
+        image: &str,
+        memory: Option<u64>,
+    ) -> Result<Self, Error> {
+        let lock = lock(ctx)?;
+        let mut kind = Kind {
+            bytes: like.size_bytes,
+            bootstrap_role: &like.bootstrap_role,
+            image,
+            memory: self::memory(memory),
+            environment: Vec::new(),
+            volumes_from: Vec::new(),
+        };
+        let mut configuration = String::new();
+        if method == Method::Pgbackrest {
+            let stanza = Stanza::find(ctx)?;
+            // The repository is where the live server has it, and can't be written from here.
+            kind.volumes_from.push(format!("{}:ro", stanza.container.id));
+            (configuration, kind.environment) = stanza.configuration()?;
+            // What is fetched ahead would be kept where the live server keeps it.
+            kind.environment.push("PGBACKREST_ARCHIVE_ASYNC=n".into());
+        }
+        let throwaway = Throwaway::make(ctx, &kind)?;
+        match method {
+            Method::Dump => throwaway.initialize(like)?,
+            Method::Basebackup => {}
+            Method::Pgbackrest => {
+                throwaway.give_home()?;
+                throwaway.hand_over(physical::prove::CONFIGURATION, &configuration)?;
+            }
+        }
+        Ok(Server { ctx, throwaway, _lock: lock })
+    }
+
+    /// Restores the backup here and compares what came with its manifest.
+    pub(super) fn prove(
+        &self,
+        entry: &Entry,
+        manifest: &Manifest,
+        identities: Option<&Identities>,
+    ) -> Result<Proof, Error> {
+        let ctx = self.ctx;
+        if manifest.method == Method::Pgbackrest {
+            return physical::prove::repository(ctx, &self.throwaway, manifest);
+        }
+        let chain = chain::of(&ctx.store, entry, manifest)?;
+        let mut files = Vec::new();
+        for part in &chain {
+            if part.id != entry.id
+                && let Ok(below) = &part.manifest
+            {
+                fresh::check(ctx, part, below)?;
+            }
+            files.push(Readable::of(ctx, part, part.manifest.as_ref().map_or(manifest, |m| m), identities)?);
+        }
+        let paths: Vec<&Path> = files.iter().map(Readable::path).collect();
+        match (manifest.method, paths.as_slice()) {
+            (Method::Dump, [path]) => prove::run(ctx, &self.throwaway, path, manifest),
+            _ => physical::prove::run(ctx, &self.throwaway, &paths, manifest),
+        }
+    }
+}
+
+/// One proof at a time in a project; what a killed one left is swept first.
+fn lock(ctx: &Context) -> Result<Lock, Error> {
+    let lock = lock::acquire_named(&ctx.state, LOCK, crate::TOOL, &ctx.session.run, &mut |_| {
+        ctx.session.check("waiting for a killed proof")?;
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        Ok(())
+    })?;
+    throwaway::sweep(ctx)?;
+    Ok(lock)
+}
+
+/// Half of what this host has left, but no more than a comfortable 2 GiB.
+fn memory(wanted: Option<u64>) -> u64 {
+    const COMFORTABLE: u64 = 2 << 30;
+    let host = tg_core::host::memory_available().map_or(COMFORTABLE, |memory| memory / 2);
+    wanted.unwrap_or(host.min(COMFORTABLE))
+}
