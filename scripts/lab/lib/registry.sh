@@ -94,7 +94,8 @@ ensure_published() {
 # Removes the local images of versions that don't run, so that a pull is a pull. Usage: forget_versions unused|all
 forget_versions() {
   local ids used id tags keep="$REGISTRY/$REPOSITORY:$START_VERSION"
-  used="$(docker ps -aq | xargs -r docker inspect -f '{{.Image}}' 2>/dev/null | sort -u)"
+  # One that goes away meanwhile uses nothing.
+  used="$({ docker ps -aq | xargs -r docker inspect -f '{{.Image}}' 2>/dev/null || :; } | sort -u)"
   ids="$(docker images -q --no-trunc --filter label=tg.lab.image=app | sort -u)"
   for id in $ids; do
     if [[ "$1" == unused ]] && grep -qxF "$id" <<<"$used"; then
