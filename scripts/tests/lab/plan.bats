@@ -6,7 +6,7 @@ load helper
 
 # What must be the same afterwards.
 state_of_things() {
-  own_containers
+  docker ps -a --no-trunc --format '{{.ID}} {{.Names}}' | sort
   docker images --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}' | sort
   cksum .env compose.yaml
   ls -A . .tg 2>/dev/null || :

@@ -159,7 +159,7 @@ load swap-helper
   [[ $(result data.error.details.tool) == tg-swap ]]
   wait "$first"
   gives 0 tg-swap rollback
-  before=$(own_containers; cat .env)
+  before=$(docker ps -a --no-trunc --format '{{.ID}}' | sort; cat .env)
   gives 3 tg-swap --to 1.4.9
   gives 6 tg-swap --to 2.0.0
   gives 2 tg-swap --to 1.4.1 --canary 80%
@@ -176,7 +176,7 @@ load swap-helper
   TG_BALANCER="{\"haproxy\": \"$TG_LAB_STATS\", \"backend\": \"nobody\"}" gives 10 tg-swap --to 1.4.1
   TG_BALANCER="{\"haproxy\": \"$TG_LAB_STATS\", \"slots\": \"no\"}" gives 10 tg-swap --to 1.4.1
   TG_BALANCER='{"haproxy": 1}' gives 10 tg-swap --to 1.4.1
-  same "$before" "$(own_containers; cat .env)"
+  same "$before" "$(docker ps -a --no-trunc --format '{{.ID}}' | sort; cat .env)"
   is_alone 1.4.0
 }
 
