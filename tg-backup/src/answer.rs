@@ -6,27 +6,6 @@ use tg_core::{Answer, history};
 use crate::context::Context;
 use crate::error::Error;
 
-/// Bytes for people.
-#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1000.0;
-    let mut unit = 0;
-    while value >= 999.95 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
-}
-
-/// Signed bytes, as PostgreSQL counts them.
-pub(crate) fn unsigned(bytes: i64) -> u64 {
-    u64::try_from(bytes).unwrap_or(0)
-}
-
 /// Appends the finished change to the history and answers with the same facts.
 pub(crate) fn changed(
     ctx: &Context,
@@ -56,14 +35,4 @@ pub(crate) fn unchanged(
         history::append(&ctx.state, run, crate::TOOL, action, facts)?;
     }
     Ok(Answer::yes(msg, data))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn sizes_are_told_with_one_decimal() {
-        for (bytes, text) in [(7, "7 B"), (1000, "1.0 kB"), (999_960, "1.0 MB"), (72_000_000, "72.0 MB")] {
-            assert_eq!(super::size(bytes), text);
-        }
-    }
 }

@@ -1,10 +1,10 @@
 //! Since when rows count as lost, in transaction identifiers.
 
 use serde_json::Value;
+use tg_core::backup::database::Database;
 use tg_core::journal;
 
 use crate::context::Context;
-use crate::database::Database;
 use crate::error::Error;
 use crate::facts::Table;
 use crate::source::Source;

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use tg_core::Fault;
+use tg_core::backup::Method;
+use tg_core::backup::Verification;
+use tg_core::backup::manifest::Manifest;
+use tg_core::backup::store::{Entry, Store};
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::manifest::Manifest;
 use crate::remote::{Copy, Remote};
-use crate::store::{Entry, Store};
-use crate::taken::Method;
-use crate::verify::record::Verification;
 
 pub(crate) struct Backup {
     pub id: String,

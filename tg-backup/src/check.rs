@@ -4,16 +4,18 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
+use tg_core::backup::Error as BackupError;
+use tg_core::backup::Verification;
+use tg_core::backup::manifest::Manifest;
+use tg_core::clock;
 use tg_core::{Answer, Session, atomic_file};
 
 use crate::catalog::Backup;
 use crate::cli::{CheckOptions, Cli};
 use crate::context::Context;
 use crate::error::Error;
-use crate::manifest::Manifest;
 use crate::prometheus;
-use crate::verify::record::Verification;
-use crate::{catalog, clock, fresh};
+use crate::{catalog, fresh};
 
 /// What the backups of one database amount to.
 #[derive(Default)]
@@ -109,7 +111,9 @@ fn damage(ctx: &Context, backups: &[Backup], manifest: &Manifest) -> Result<Opti
         return Ok(None);
     };
     match fresh::check(ctx, &entry, manifest) {
-        Err(Error::Damaged { id, file, problem }) => Ok(Some(format!("{id} is damaged: {file}: {problem}"))),
+        Err(Error::Backup(BackupError::Damaged { id, file, problem })) => {
+            Ok(Some(format!("{id} is damaged: {file}: {problem}")))
+        }
         other => other.map(|()| None),
     }
 }
@@ -133,9 +137,9 @@ fn facts(standing: &Standing, options: &CheckOptions, complaint: Option<&str>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::tests::synthetic;
-    use crate::store::Store;
-    use crate::verify::record::Outcome;
+    use tg_core::backup::store::Store;
+    use tg_core::backup::synthetic::synthetic;
+    use tg_core::backup::verification::Outcome;
 
     fn standing(root: &Path) -> Standing {
         Standing::of("x", &catalog::local(&Store::at(root.to_owned())))
@@ -148,7 +152,7 @@ mod tests {
         let (manifest, directory) = synthetic(root.path());
         assert_eq!(standing(root.path()).complaint(false, None), None);
         assert_eq!(standing(root.path()).complaint(true, None).unwrap(), "there is no verified backup of x");
-        let mut proof = Verification::of(&manifest, "r");
+        let mut proof = Verification::of(&manifest, "r", "0");
         proof.write(&directory).unwrap();
         assert!(standing(root.path()).complaint(true, None).is_some(), "not restorable");
         proof.outcome = Outcome::Verified;
@@ -176,7 +180,7 @@ mod tests {
     #[test]
     fn a_backup_of_another_database_does_not_count() {
         let root = tempfile::tempdir().unwrap();
-        synthetic(root.path());
+        let _ = synthetic(root.path());
         let other = Standing::of("y", &catalog::local(&Store::at(root.path().to_owned())));
         assert_eq!((other.backups, other.newest.is_none()), (0, true));
     }

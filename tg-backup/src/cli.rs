@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tg_core::backup::Depth;
+use tg_core::backup::Method;
 use tg_core::cli::{Shared, duration};
 use tg_core::database::DatabaseFlags;
 
 use crate::prune::policy::Policy;
-use crate::taken::Method;
-use crate::tally::Depth;
 
 /// Where backups live unless somebody says otherwise, beside the compose file.
 pub(crate) const DEFAULT_BACKUP_DIR: &str = "backups";

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use postgres::Client;
 use tg_core::Fault;
+use tg_core::backup::database::Database;
 use tg_core::database::{Target, ident, literal};
 
-use crate::database::Database;
 use crate::error::Error;
 use crate::mark::{Mark, Marked};
 use crate::names::Kind;

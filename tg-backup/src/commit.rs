@@ -1,9 +1,10 @@
 //! Drops the databases that restores replaced: from here on there is no undo.
 
 use serde_json::json;
+use tg_core::bytes::{size, unsigned};
 use tg_core::{Answer, Session};
 
-use crate::answer::{changed, size, unsigned};
+use crate::answer::changed;
 use crate::cli::{Cli, KeptOptions};
 use crate::context::Context;
 use crate::error::Error;

@@ -4,19 +4,22 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
+use tg_core::backup::crypt::Identities;
+use tg_core::backup::readable::Readable;
+use tg_core::backup::store::Store;
+use tg_core::backup::{Entry, Manifest};
 use tg_core::database::Target;
 use tg_core::engine::Engine;
 use tg_core::lock::Lock;
+use tg_core::ours::Maker;
 use tg_core::project::Project;
 use tg_core::state::State;
 use tg_core::{Session, atomic_file};
 
 use crate::cli::{Cli, DEFAULT_BACKUP_DIR};
+use crate::clients;
 use crate::cluster::Cluster;
-use crate::crypt::Identities;
 use crate::error::Error;
-use crate::store::Store;
-use crate::{clients, ours};
 
 pub(crate) struct Context<'a> {
     pub session: &'a Session,
@@ -78,7 +81,7 @@ impl<'a> Context<'a> {
     /// Takes the lock, opens the journal, and clears away what a killed run of ours left running.
     pub(crate) fn begin(&self) -> Result<Lock, Error> {
         let lock = self.session.begin_change(&self.state)?;
-        ours::sweep(self, crate::TOOL)?;
+        self.maker(crate::TOOL).sweep(self.engine()?)?;
         clients::sweep(self)?;
         Ok(lock)
     }
@@ -92,9 +95,29 @@ impl<'a> Context<'a> {
         Ok(self.engine.get_or_init(|| engine))
     }
 
+    /// A part of this tool that makes containers in this project.
+    pub(crate) fn maker<'c>(&'c self, name: &'c str) -> Maker<'c> {
+        Maker { session: self.session, state: &self.state, name }
+    }
+
     /// Who may read encrypted backups here.
     pub(crate) fn identities(&self) -> Result<Identities, Error> {
-        Identities::of(&self.project, self.identity.as_deref())
+        Ok(Identities::of(&self.project, self.identity.as_deref())?)
+    }
+
+    /// A backup's files, decrypted where that is needed, as these identities or as whom the project names.
+    pub(crate) fn readable(
+        &self,
+        entry: &Entry,
+        manifest: &Manifest,
+        identities: Option<&Identities>,
+    ) -> Result<Readable, Error> {
+        let own = match identities {
+            None if !manifest.recipients.is_empty() => self.identities()?,
+            _ => Identities::default(),
+        };
+        self.session.check("reading the backup")?;
+        Ok(Readable::of(&self.store, entry, manifest, identities.unwrap_or(&own))?)
     }
 
     /// A connection beside the database, for what can't be done from inside it.

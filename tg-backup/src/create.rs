@@ -4,22 +4,24 @@ use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use serde_json::{Value, json};
+use tg_core::backup::Depth;
+use tg_core::backup::Method;
+use tg_core::backup::crypt::Recipients;
+use tg_core::backup::database::Database;
+use tg_core::backup::manifest::{MANIFEST, Manifest};
+use tg_core::backup::store::{Entry, Partial};
+use tg_core::bytes::{size, unsigned};
 use tg_core::lock::Lock;
+use tg_core::thread::joined;
 use tg_core::{Answer, Session};
 
-use crate::answer::{changed, size, unchanged, unsigned};
+use crate::answer::{changed, unchanged};
 use crate::cli::{Cli, CreateOptions};
 use crate::context::{Context, make_store};
-use crate::crypt::Recipients;
-use crate::database::Database;
 use crate::error::Error;
-use crate::manifest::{MANIFEST, Manifest};
 use crate::remote::Place;
-use crate::store::{Entry, Partial};
-use crate::taken::Method;
-use crate::tally::Depth;
 use crate::verify::{self, Server};
-use crate::{dump, names, physical, preflight, publish, push, tally};
+use crate::{dump, names, physical, preflight, publish, push};
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Result<Answer, Error> {
     let begun = Instant::now();
@@ -47,7 +49,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
             Method::Basebackup => physical::basebackup::run(&ctx, &partial, &database, options),
             Method::Pgbackrest => physical::pgbackrest::run(&ctx, &partial, &id, options),
         };
-        (taken, server.map(tally::joined))
+        (taken, server.map(joined))
     });
     let names = recipients.as_ref().map(Recipients::names).unwrap_or_default();
     // What proves it must read it, and nobody on this host can later.

@@ -5,19 +5,22 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
+use tg_core::backup::database::Database;
+use tg_core::backup::{DATA, Depth, GLOBALS, Method};
+use tg_core::sql::conninfo;
+use tg_core::thread::joined;
 
 use crate::cli::CreateOptions;
 use crate::clients::Call;
 use crate::context::Context;
 use crate::create::depth;
-use crate::database::Database;
 use crate::error::Error;
 use crate::facts::{self, Facts, LargeObjects, Table};
-use crate::globals::{self, GLOBALS};
+use crate::globals;
 use crate::locks::Budget;
 use crate::snapshot::Snapshot;
-use crate::taken::{DATA, Method, Taken};
-use crate::tally::{Depth, Tally, joined};
+use crate::taken::Taken;
+use crate::tally::Tally;
 use crate::watcher::Watcher;
 
 /// The dump's table of contents, for people and for `pg_restore --use-list`.
@@ -122,11 +125,6 @@ fn arguments(
     ]
 }
 
-/// A database's name as a connection string: a bare name with = or :// in it would be taken for one.
-pub(crate) fn conninfo(name: &str) -> String {
-    format!("dbname='{}'", name.replace('\\', "\\\\").replace('\'', "\\'"))
-}
-
 /// The dump, the counts and the watch over both: none waits for another. Where one fails the other is
 /// ended.
 fn side_by_side(
@@ -229,12 +227,6 @@ mod tests {
         let text = ";\n; Archive created\n;\n225; 1259 16403 TABLE public a TABLE DATA o\n\
             3456; 0 16403 TABLE DATA we ird Tä\"b le o\n3457; 0 16410 SEQUENCE SET public s o\n";
         assert_eq!(table_data(text), HashMap::from([(16403, 3456)]));
-    }
-
-    #[test]
-    fn a_name_can_not_become_a_connection_string() {
-        assert_eq!(conninfo("host=evil"), "dbname='host=evil'");
-        assert_eq!(conninfo("a'b\\"), "dbname='a\\'b\\\\'");
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! What can go wrong, with exit code and cure.
 
 use serde_json::{Value, json};
+use tg_core::backup::Error as BackupError;
+use tg_core::sql::{WAIT_LONGER, cure};
 use tg_core::{Exit, Fault};
 
-use crate::answer::size;
 use crate::backends::Session;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
     Core(#[from] tg_core::Error),
-    #[error("{directory} has {} free, the backup may need {}", size(*free), size(*needed))]
-    NoSpace { directory: String, free: u64, needed: u64 },
+    #[error(transparent)]
+    Backup(BackupError),
     #[error("the server is PostgreSQL {0}; 13 or newer is needed")]
     TooOld(String),
     #[error("no database {0}")]
@@ -26,24 +27,12 @@ pub(crate) enum Error {
     Unread { table: String, problem: String },
     #[error("the dump is incomplete: {0}")]
     Incomplete(String),
-    #[error("backup {id} is damaged: {file}: {problem}")]
-    Damaged { id: String, file: String, problem: String },
-    #[error("what pg_restore makes of it is not what was dumped{}: {problem}", object.as_ref().map_or(String::new(), |o| format!(" ({o})")))]
-    NotRestorable { object: Option<String>, problem: String },
     #[error("backup {id} could not be verified: {cause}")]
     Unverified { id: String, cause: Box<Error>, made: Option<Value> },
-    #[error("{step} failed in the throwaway server (exit {code}): {problem}")]
-    Throwaway { step: String, code: i64, problem: String },
-    #[error("the throwaway server ran out of its memory")]
-    OutOfMemory,
     #[error("the backup was made by the clients of a host, so no image is known to bring it back")]
     NoImage,
     #[error("the image that made the backup is not on this host: {reference} ({id})")]
     ImageGone { id: String, reference: String },
-    #[error("backup {id} is encrypted for {}", recipients.join(", "))]
-    Encrypted { id: String, recipients: Vec<String> },
-    #[error("the backup is not encrypted for the identity that was given")]
-    NotForUs,
     #[error(transparent)]
     Store(#[from] crate::s3::Error),
     #[error("no store is set")]
@@ -88,12 +77,25 @@ impl From<postgres::Error> for Error {
     }
 }
 
+impl From<BackupError> for Error {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Core(core) => Error::Core(core),
+            own => Error::Backup(own),
+        }
+    }
+}
+
 impl Error {
     /// Whether it says that a backup can't come back: what, if that is known, and why.
     pub(crate) fn condemns(&self) -> Option<(Option<String>, String)> {
         match self {
-            Error::Damaged { file, problem, .. } => Some((Some(file.clone()), format!("{file}: {problem}"))),
-            Error::NotRestorable { object, problem } => Some((object.clone(), problem.clone())),
+            Error::Backup(BackupError::Damaged { file, problem, .. }) => {
+                Some((Some(file.clone()), format!("{file}: {problem}")))
+            }
+            Error::Backup(BackupError::NotRestorable { object, problem }) => {
+                Some((object.clone(), problem.clone()))
+            }
             Error::Differs(difference) => Some((None, difference.clone())),
             _ => None,
         }
@@ -109,15 +111,11 @@ impl Fault for Error {
     fn exit(&self) -> Exit {
         match self {
             Error::Core(core) => core.exit(),
-            Error::NoSpace { .. }
-            | Error::Client { .. }
+            Error::Backup(error) => error.exit(),
+            Error::Client { .. }
             | Error::Moving(_)
             | Error::Unread { .. }
             | Error::Incomplete(_)
-            | Error::Damaged { .. }
-            | Error::NotRestorable { .. }
-            | Error::Throwaway { .. }
-            | Error::OutOfMemory
             | Error::NotStored { .. }
             | Error::NoIncremental(_)
             | Error::Tablespaces(_)
@@ -132,8 +130,6 @@ impl Fault for Error {
             Error::NoStore
             | Error::NoStanza(_)
             | Error::NoReplication { .. }
-            | Error::Encrypted { .. }
-            | Error::NotForUs
             | Error::NoImage
             | Error::ImageGone { .. }
             | Error::OldClient { .. }
@@ -148,7 +144,7 @@ impl Fault for Error {
     fn code(&self) -> &'static str {
         match self {
             Error::Core(core) => core.code(),
-            Error::NoSpace { .. } => "no-space",
+            Error::Backup(error) => error.code(),
             Error::TooOld(_) => "server-too-old",
             Error::NoDatabase(_) => "no-database",
             Error::Client { .. } => "client-failed",
@@ -156,15 +152,9 @@ impl Fault for Error {
             Error::Moving(_) => "structure-changed",
             Error::Unread { .. } => "table-unread",
             Error::Incomplete(_) => "incomplete",
-            Error::Damaged { .. } => "damaged",
-            Error::NotRestorable { .. } => "not-restorable",
             Error::Unverified { .. } => "could-not-verify",
-            Error::Throwaway { .. } => "throwaway-server",
-            Error::OutOfMemory => "out-of-memory",
             Error::NoImage => "no-image",
             Error::ImageGone { .. } => "image-gone",
-            Error::Encrypted { .. } => "encrypted",
-            Error::NotForUs => "wrong-identity",
             Error::Store(error) => error.code(),
             Error::NoStore => "no-store",
             Error::NotStored { .. } => "not-stored",
@@ -188,24 +178,16 @@ impl Fault for Error {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Error::Core(core) => return core.hint().or_else(|| server_hint(&core.to_string())),
-            Error::NoSpace { .. } => {
-                "free disk space there, or name another directory with --backup-dir".into()
-            }
+            Error::Core(core) => return core.hint().or_else(|| cure(&core.to_string())),
+            Error::Backup(error) => return error.hint(),
             Error::TooOld(_) => "upgrade PostgreSQL first; older ones get no fixes any more".into(),
             Error::NoDatabase(_) => "check the database's name in the URL or in the compose file".into(),
-            Error::Client { problem, .. } | Error::Unread { problem, .. } | Error::Throwaway { problem, .. } => {
-                return server_hint(problem);
+            Error::Client { problem, .. } | Error::Unread { problem, .. } => {
+                return cure(problem);
             }
             Error::OldClient { server, .. } => format!("install postgresql-client-{server}"),
             Error::Moving(_) => "run the same command again when no migration is running".into(),
             Error::Incomplete(_) => "run the same command again; if it stays so, see what -v shows".into(),
-            Error::Damaged { .. } => {
-                "restore another one; tg-backup list --check shows which are intact".into()
-            }
-            Error::NotRestorable { .. } => {
-                "correct it in the database and make another backup; a function that is not found wants ALTER FUNCTION … SET search_path".into()
-            }
             Error::Unverified { cause, .. } => return cause.hint(),
             Error::Store(error) => return error.hint(),
             Error::NoStore => "set x-tg: backup_store or TG_BACKUP_STORE, such as s3://bucket/prefix?region=eu-central-1".into(),
@@ -214,12 +196,10 @@ impl Fault for Error {
                 let cure = cause.hint().map_or(String::new(), |hint| format!("{hint}; "));
                 format!("{cure}then run tg-backup push")
             }
-            Error::OutOfMemory => "give it more with --memory".into(),
             Error::NoImage => "name one with --image, such as postgres:17".into(),
             Error::ImageGone { reference, .. } => {
                 format!("docker pull {reference}, or name an image that can bring it back with --image")
             }
-            Error::Encrypted { .. } | Error::NotForUs => "name the file with the identity of one of its recipients with --identity".into(),
             Error::NoIncremental(_) => {
                 "make a whole one first, on PostgreSQL 17 or later: ALTER SYSTEM SET summarize_wal = on; SELECT pg_reload_conf(); then tg-backup create --method basebackup".into()
             }
@@ -261,9 +241,7 @@ impl Fault for Error {
     fn details(&self) -> Option<Value> {
         match self {
             Error::Core(core) => core.details(),
-            Error::NoSpace { free, needed, .. } => Some(json!({"free_bytes": free, "needed_bytes": needed})),
-            Error::Damaged { id, file, problem } => Some(json!({"id": id, "file": file, "problem": problem})),
-            Error::NotRestorable { object, problem } => Some(json!({"object": object, "problem": problem})),
+            Error::Backup(error) => error.details(),
             Error::Unverified { cause, .. } | Error::Unpushed { cause, .. } => {
                 Some(json!({"cause": cause.code(), "details": cause.details()}))
             }
@@ -273,8 +251,6 @@ impl Fault for Error {
             Error::DataLoss { rows, tables } => Some(json!({"rows": rows, "tables": tables})),
             Error::Stuck { sql, .. } => Some(json!({"run": sql})),
             Error::TooOld(_)
-            | Error::Throwaway { .. }
-            | Error::OutOfMemory
             | Error::NoImage
             | Error::ImageGone { .. }
             | Error::Store(_)
@@ -285,8 +261,6 @@ impl Fault for Error {
             | Error::WholeServer(_)
             | Error::NoStore
             | Error::NotStored { .. }
-            | Error::Encrypted { .. }
-            | Error::NotForUs
             | Error::NoDatabase(_)
             | Error::Client { .. }
             | Error::OldClient { .. }
@@ -300,20 +274,6 @@ impl Fault for Error {
             | Error::NothingKept(_) => None,
         }
     }
-}
-
-/// When somebody else holds a table.
-const WAIT_LONGER: &str = "end what holds the tables, or wait longer with --lock-wait";
-
-fn server_hint(problem: &str) -> Option<String> {
-    let known = [
-        ("No space left", "free disk space, then run the same command again"),
-        ("lock timeout", WAIT_LONGER),
-        ("max_locks_per_transaction", "raise max_locks_per_transaction and restart the server"),
-        ("permission denied", "connect as the owner of the database or as a superuser"),
-        ("row-level security", "connect as a role with BYPASSRLS or as a superuser"),
-    ];
-    known.iter().find(|(word, _)| problem.contains(word)).map(|(_, hint)| (*hint).to_owned())
 }
 
 fn describe(sessions: &[Session]) -> String {

@@ -1,10 +1,9 @@
-//! What a database holds: tables with their rows, sequences, extensions, large objects, roles.
+//! Reads what a database holds: tables, sequences, extensions, roles.
 
 use std::collections::BTreeMap;
 
 use postgres::GenericClient;
-use serde::{Deserialize, Serialize};
-use tg_core::database::ident;
+pub(crate) use tg_core::backup::facts::{Extension, Facts, LargeObjects, Sequence, Table, rows};
 
 use crate::error::Error;
 
@@ -15,86 +14,6 @@ const SEQUENCES: &str = "SELECT schemaname::text, sequencename::text, last_value
     ORDER BY schemaname, sequencename";
 const EXTENSIONS: &str = "SELECT extname::text, extversion FROM pg_catalog.pg_extension ORDER BY extname";
 const ROLES: &str = "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname";
-
-/// A table and what is known of its rows.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Table {
-    pub schema: String,
-    pub name: String,
-    /// Nothing where they were not counted.
-    pub rows: Option<i64>,
-    /// Sum over all rows of `hashtextextended(row::text, 0)`, whatever their order; nothing where it
-    /// was not asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hash: Option<String>,
-    /// Only meaningful in the database that was read; so are those below.
-    #[serde(skip)]
-    pub oid: u32,
-    /// Which rows of an extension's table belong to the user.
-    #[serde(skip)]
-    pub condition: String,
-    /// The transaction that wrote its row in the catalog.
-    #[serde(skip)]
-    pub written: String,
-    #[serde(skip)]
-    pub unlogged: bool,
-    /// With its TOAST, without indexes.
-    #[serde(skip)]
-    pub bytes: i64,
-}
-
-/// A sequence is in no snapshot: its value is read before the dump and after it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Sequence {
-    pub schema: String,
-    pub name: String,
-    /// Nothing where it was never used.
-    pub last: Option<i64>,
-    /// After the dump, where that is another.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub later: Option<i64>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Extension {
-    pub name: String,
-    pub version: String,
-}
-
-/// Large objects, which belong to no table.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct LargeObjects {
-    pub count: i64,
-    /// As [`Table::hash`], over numbers and contents.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hash: Option<String>,
-}
-
-/// Everything that is compared after a restore.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Facts {
-    pub tables: Vec<Table>,
-    pub sequences: Vec<Sequence>,
-    pub extensions: Vec<Extension>,
-    pub large_objects: LargeObjects,
-}
-
-impl Table {
-    /// `schema.table` for SQL.
-    pub(crate) fn quoted(&self) -> String {
-        format!("{}.{}", ident(&self.schema), ident(&self.name))
-    }
-
-    /// `schema.table` for people.
-    pub(crate) fn plain(&self) -> String {
-        format!("{}.{}", self.schema, self.name)
-    }
-}
-
-/// Rows of all tables; nothing where one was not counted.
-pub(crate) fn rows(tables: &[Table]) -> Option<i64> {
-    tables.iter().map(|t| t.rows).sum()
-}
 
 /// The tables of a database, not counted yet.
 pub(crate) fn tables(client: &mut impl GenericClient) -> Result<Vec<Table>, Error> {
@@ -160,12 +79,5 @@ mod tests {
         let mut still = [sequence(None)];
         sequences_later(&mut still, &[sequence(None)]);
         assert_eq!(still[0].later, None);
-    }
-
-    #[test]
-    fn the_sum_of_rows_is_known_only_where_all_were_counted() {
-        let table = |rows| Table { rows, ..Table::default() };
-        assert_eq!(rows(&[table(Some(1)), table(Some(2))]), Some(3));
-        assert_eq!(rows(&[table(Some(1)), table(None)]), None);
     }
 }

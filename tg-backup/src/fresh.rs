@@ -3,21 +3,23 @@
 use std::path::Path;
 
 use serde_json::json;
+use tg_core::backup::DATA;
+use tg_core::backup::Depth;
+use tg_core::backup::Error as BackupError;
+use tg_core::backup::manifest::Manifest;
+use tg_core::backup::store::Entry;
+use tg_core::sql::conninfo;
+use tg_core::throwaway::jobs;
 
 use crate::clients::Call;
 use crate::cluster::{Cluster, comment};
 use crate::compare::{changed_extensions, difference};
 use crate::context::Context;
-use crate::dump::conninfo;
 use crate::error::Error;
 use crate::facts::{self, Facts};
-use crate::manifest::Manifest;
 use crate::mark::{Mark, Marked};
 use crate::names::Kind;
-use crate::readable::Readable;
-use crate::store::Entry;
-use crate::taken::DATA;
-use crate::tally::{Depth, Tally};
+use crate::tally::Tally;
 
 /// Indexes are built in fewer passes; and that single statements are not made durable one by one loses
 /// nothing, since the change of names at the end is, and all before it with it.
@@ -27,7 +29,7 @@ const OPTIONS: &str = "-c maintenance_work_mem=128MB -c synchronous_commit=off";
 pub(crate) fn check(ctx: &Context, entry: &Entry, manifest: &Manifest) -> Result<(), Error> {
     ctx.session.check("checking the backup's files")?;
     match manifest.damage(&entry.path) {
-        Some((file, problem)) => Err(Error::Damaged { id: entry.id.clone(), file, problem }),
+        Some((file, problem)) => Err(BackupError::Damaged { id: entry.id.clone(), file, problem }.into()),
         None => Ok(()),
     }
 }
@@ -40,7 +42,7 @@ pub(crate) fn build(
     manifest: &Manifest,
     depth: Depth,
 ) -> Result<Marked, Error> {
-    let files = Readable::of(ctx, entry, manifest, None)?;
+    let files = ctx.readable(entry, manifest, None)?;
     let name = cluster.free_name(Kind::New, &ctx.target.name)?;
     let mut mark = Mark::new(Kind::New, &ctx.target.name, &ctx.session.run);
     mark.source = Some(entry.id.clone());
@@ -79,12 +81,6 @@ fn fill(ctx: &Context, files: &Path, name: &str) -> Result<(), Error> {
         .into()
     };
     Call::new("pg_restore", files, &command).run(ctx)
-}
-
-/// Nobody else works in a database that is being restored: all processors, but two at least, since
-/// an index is built while the next table comes in.
-pub(crate) fn jobs() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from).max(2)
 }
 
 /// pg_restore's exit code does not prove that the rows are there: reading them does.

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde_json::json;
 use tg_core::Error as CoreError;
+use tg_core::backup::GLOBALS;
 
 use crate::context::Context;
 use crate::error::Error;
 
-pub(crate) const GLOBALS: &str = "globals.sql";
 const SUPERUSER: &str = "SELECT pg_catalog.current_setting('is_superuser') = 'on'";
 
 /// Starts pg_dumpall in a shell, where `$globals` is its file: what it says goes beside that, and how

@@ -1,21 +1,22 @@
 //! Shows backups, rollback points and kept databases.
 
 use serde_json::{Value, json};
+use tg_core::backup::manifest::MANIFEST;
+use tg_core::bytes::size;
+use tg_core::clock;
 use tg_core::database::Target;
 use tg_core::engine::Engine;
 use tg_core::project::Project;
 use tg_core::{Answer, Session};
 
-use crate::answer::size;
 use crate::catalog::{self, Backup};
 use crate::cli::{Cli, ListOptions};
 use crate::cluster::Cluster;
 use crate::context::Context;
 use crate::error::Error;
-use crate::manifest::MANIFEST;
 use crate::mark::Marked;
 use crate::names::Kind;
-use crate::{clock, point};
+use crate::point;
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &ListOptions) -> Result<Answer, Error> {
     let ctx = Context::aside(session, cli, "list", "backups of")?;
@@ -143,8 +144,8 @@ fn sentence(row: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::tests::synthetic;
-    use crate::store::Store;
+    use tg_core::backup::store::Store;
+    use tg_core::backup::synthetic::synthetic;
 
     #[test]
     fn a_backup_with_a_bad_manifest_is_shown_as_damaged_and_keeps_its_time() {

@@ -48,7 +48,7 @@ impl Mark {
             tg,
             of: of.into(),
             run: run.into(),
-            created: crate::clock::rfc3339(std::time::SystemTime::now()),
+            created: tg_core::clock::rfc3339(std::time::SystemTime::now()),
             xid: None,
             quiet: None,
             source: None,

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::clock;
+use tg_core::clock;
 
 /// `NAMEDATALEN - 1`: a longer identifier is cut by the server without an error.
 const LONGEST: usize = 63;

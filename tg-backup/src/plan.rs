@@ -2,14 +2,14 @@
 //! measured here, scaled by size, else by a rule of thumb.
 
 use serde_json::{Value, json};
+use tg_core::backup::Method;
+use tg_core::bytes::{size, unsigned};
 use tg_core::{Answer, Session, history};
 
-use crate::answer::{size, unsigned};
 use crate::catalog::{self, Backup};
 use crate::cli::Cli;
 use crate::context::Context;
 use crate::error::Error;
-use crate::taken::Method;
 
 /// Rules of thumb, bytes of database a second on two processors and one disk: a dump with counts and
 /// hashes, a restore with its indexes, a copy of files. They are meant to be too slow rather than too fast.

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use postgres::error::SqlState;
 use serde_json::{Value, json};
+use tg_core::backup::database::Database;
+use tg_core::bytes::{size, unsigned};
 use tg_core::database::ident;
 use tg_core::{Answer, Session};
 
-use crate::answer::{changed, size, unchanged, unsigned};
+use crate::answer::{changed, unchanged};
 use crate::cli::Cli;
 use crate::cluster::{Cluster, comment};
 use crate::context::Context;
-use crate::database::Database;
 use crate::error::Error;
 use crate::mark::{Mark, Marked};
 use crate::names::Kind;
@@ -92,7 +93,7 @@ pub(crate) fn points(cluster: &mut Cluster, of: &str) -> Result<Vec<Marked>, Err
 pub(crate) fn record(point: &Marked) -> Value {
     json!({
         "kind": "point", "id": point.name, "created": point.mark.created,
-        "age_s": crate::clock::age_s(&point.mark.created), "bytes": point.bytes, "run": point.mark.run,
+        "age_s": tg_core::clock::age_s(&point.mark.created), "bytes": point.bytes, "run": point.mark.run,
         "database": point.mark.of, "is_backup": false, "note": NOTE,
     })
 }

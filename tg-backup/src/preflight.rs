@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use serde_json::json;
+use tg_core::backup::Error as BackupError;
+use tg_core::backup::database::Database;
+use tg_core::bytes::{self, unsigned};
 
-use crate::answer::unsigned;
 use crate::context::Context;
-use crate::database::Database;
 use crate::error::Error;
 use crate::locks::Budget;
 use crate::{facts, host};
@@ -33,21 +34,14 @@ pub(crate) fn run(ctx: &Context) -> Result<Database, Error> {
 }
 
 /// Fails where a compressed copy of so many bytes can't have room.
-pub(crate) fn space(root: &Path, bytes: i64) -> Result<(), Error> {
+pub(crate) fn space(root: &Path, size: i64) -> Result<(), Error> {
     let there = root.ancestors().find(|d| d.is_dir()).unwrap_or(root);
-    let free = free_bytes(there)?;
-    let needed = unsigned(bytes) / SPACE_DIVISOR;
+    let free = bytes::free(there)?;
+    let needed = unsigned(size) / SPACE_DIVISOR;
     if free < needed {
-        return Err(Error::NoSpace { directory: root.display().to_string(), free, needed });
+        return Err(BackupError::NoSpace { directory: root.display().to_string(), free, needed }.into());
     }
     Ok(())
-}
-
-/// Bytes that we may still write there.
-pub(crate) fn free_bytes(directory: &Path) -> Result<u64, Error> {
-    let stat = rustix::fs::statvfs(directory)
-        .map_err(|e| Error::Core(tg_core::Error::file(directory, &e.into())))?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 fn warn(ctx: &Context, database: &Database) -> Result<(), Error> {

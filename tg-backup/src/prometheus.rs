@@ -63,8 +63,8 @@ fn label(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::tests::synthetic;
     use std::time::Duration;
+    use tg_core::backup::synthetic::synthetic;
 
     #[test]
     fn each_gauge_has_help_type_and_value_and_the_unknown_is_left_out() {

@@ -7,15 +7,15 @@ use std::time::{Instant, SystemTime};
 
 use serde_json::json;
 use tg_core::atomic_file;
+use tg_core::backup::crypt::Recipients;
+use tg_core::backup::database::Database;
+use tg_core::backup::digest::{self, FileEntry};
+use tg_core::backup::manifest::{self, Image, Manifest};
+use tg_core::backup::store::Partial;
 
 use crate::context::Context;
-use crate::crypt::Recipients;
-use crate::database::Database;
-use crate::digest::{self, FileEntry};
 use crate::error::Error;
-use crate::manifest::{self, Image, Manifest};
 use crate::recovery;
-use crate::store::Partial;
 use crate::taken::Taken;
 
 /// For `sha256sum -c`.
@@ -37,7 +37,7 @@ pub(crate) struct Facts<'a> {
 pub(crate) fn run(ctx: &Context, partial: Partial, facts: Facts) -> Result<(Manifest, PathBuf), Error> {
     let intent = json!({"id": facts.id});
     ctx.change("publish", &format!("hash and publish {}", facts.id), intent, || {
-        let created = crate::clock::rfc3339(facts.at);
+        let created = tg_core::clock::rfc3339(facts.at);
         if let (Some(recipients), _) = &facts.recipients {
             recipients.encrypt(&partial.path)?;
         }
@@ -96,7 +96,7 @@ fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>)
         jobs: facts.taken.jobs,
         recipients: facts.recipients.1,
         files,
-        duration_ms: crate::clock::milliseconds(facts.begun),
+        duration_ms: tg_core::clock::milliseconds(facts.begun),
         hash: String::new(),
     })
 }

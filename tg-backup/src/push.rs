@@ -1,17 +1,18 @@
 //! Copies backups to the store, and fetches them.
 
 use serde_json::{Value, json};
+use tg_core::backup::manifest::Manifest;
+use tg_core::backup::store::Entry;
+use tg_core::bytes::size;
 use tg_core::{Answer, Session};
 
-use crate::answer::{changed, size};
+use crate::answer::changed;
 use crate::catalog;
 use crate::cli::{Cli, WhichBackup};
 use crate::context::Context;
 use crate::error::Error;
-use crate::manifest::Manifest;
 use crate::remote::{Place, Remote};
 use crate::source::{self, Wanted};
-use crate::store::Entry;
 
 /// Copies one backup, or all of this database that are not there yet.
 pub(crate) fn push(session: &Session, cli: &Cli, which: &WhichBackup) -> Result<Answer, Error> {

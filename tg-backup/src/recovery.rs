@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use tg_core::backup::Method;
+
 use crate::publish::Facts;
-use crate::taken::Method;
 
 const DUMP: &str = include_str!("recovery.md");
 const SERVER: &str = include_str!("recovery-server.md");

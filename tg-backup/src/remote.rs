@@ -6,16 +6,17 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::json;
+use tg_core::backup::Error as BackupError;
+use tg_core::backup::manifest::{MANIFEST, Manifest};
+use tg_core::backup::store::Entry;
+use tg_core::backup::verification::{self, Verification};
 use tg_core::project::Project;
 use tg_core::settings::process_env;
 use tg_core::{Error as CoreError, Session, atomic_file};
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::manifest::{MANIFEST, Manifest};
 use crate::s3::{Bucket, Check, Credentials};
-use crate::store::Entry;
-use crate::verify::record::{self, Verification};
 
 const KEY: &str = "backup_store";
 /// A manifest has a few hundred bytes for each table and each file.
@@ -87,7 +88,7 @@ impl<'a> Remote<'a> {
         let manifest = Manifest::parse(&text).map(Box::new);
         let verification = match &manifest {
             Ok(manifest) => self
-                .text(&format!("{id}/{}", record::FILE))?
+                .text(&format!("{id}/{}", verification::FILE))?
                 .and_then(|text| Verification::parse(&text, manifest)),
             Err(_) => None,
         };
@@ -114,7 +115,9 @@ impl<'a> Remote<'a> {
             // A file of a backup never changes, and an object appears whole.
             if there.get(&file.path) != Some(&file.bytes) {
                 if let Some(problem) = file.damage(&entry.path) {
-                    return Err(Error::Damaged { id: id.clone(), file: file.path.clone(), problem });
+                    return Err(
+                        BackupError::Damaged { id: id.clone(), file: file.path.clone(), problem }.into()
+                    );
                 }
                 self.bucket.put(&format!("{id}/{}", file.path), &entry.path.join(&file.path))?;
                 sent += file.bytes;
@@ -133,9 +136,9 @@ impl<'a> Remote<'a> {
 
     /// The proof of a backup, beside its copy.
     pub(crate) fn push_record(&self, entry: &Entry) -> Result<(), Error> {
-        let path = entry.path.join(record::FILE);
+        let path = entry.path.join(verification::FILE);
         match fs::read(&path) {
-            Ok(text) => Ok(self.bucket.put_bytes(&format!("{}/{}", entry.id, record::FILE), &text)?),
+            Ok(text) => Ok(self.bucket.put_bytes(&format!("{}/{}", entry.id, verification::FILE), &text)?),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(e) => Err(CoreError::file(&path, &e).into()),
         }
@@ -151,7 +154,7 @@ impl<'a> Remote<'a> {
 
     /// Brings a copy into the directory of backups, as a backup like any other.
     pub(crate) fn fetch(&self, ctx: &Context, copy: &Copy) -> Result<Entry, Error> {
-        let manifest = copy.manifest.as_ref().map_err(|problem| Error::Damaged {
+        let manifest = copy.manifest.as_ref().map_err(|problem| BackupError::Damaged {
             id: copy.id.clone(),
             file: MANIFEST.into(),
             problem: problem.clone(),
@@ -165,7 +168,7 @@ impl<'a> Remote<'a> {
                 self.file(&copy.id, &file.path, &partial.path)?;
                 if let Some(problem) = file.damage(&partial.path) {
                     let file = file.path.clone();
-                    return Err(Error::Damaged { id: copy.id.clone(), file, problem });
+                    return Err(BackupError::Damaged { id: copy.id.clone(), file, problem }.into());
                 }
                 done += file.bytes;
                 ctx.session.emit.progress("fetching from the store", done, total, "bytes")?;

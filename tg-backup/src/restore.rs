@@ -3,6 +3,8 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use tg_core::backup::Depth;
+use tg_core::backup::Method;
 use tg_core::{Answer, Session, journal};
 
 use crate::answer::{changed, unchanged};
@@ -17,8 +19,6 @@ use crate::mark::Marked;
 use crate::names::Kind;
 use crate::source::{Source, Wanted};
 use crate::swap::{self, Swap, Swapped};
-use crate::taken::Method;
-use crate::tally::Depth;
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &RestoreOptions) -> Result<Answer, Error> {
     let ctx = Context::open(session, cli, "restore", "restoring")?;

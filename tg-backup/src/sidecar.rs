@@ -11,7 +11,6 @@ use tg_core::job::{Job, Limits};
 use crate::clients::{Access, Call, Complaints, passfile};
 use crate::context::Context;
 use crate::error::Error;
-use crate::ours;
 
 /// Where the backup's directory is inside.
 const BACKUP: &str = "/backup";
@@ -36,10 +35,11 @@ pub(crate) fn run(ctx: &Context, container: &Container, call: &Call) -> Result<(
             format!("{}:{PASSFILE}:ro", passfile.path().display()),
         ],
         volumes_from: Vec::new(),
+        aliases: Vec::new(),
         network: format!("container:{}", container.id),
         user: format!("{}:{}", own.0, own.1),
         limits: Limits::default(),
-        labels: ours::labels_of_run(ctx, crate::TOOL),
+        labels: ctx.maker(crate::TOOL).labels_of_run(),
     };
     ended(ctx, call, &job)
 }

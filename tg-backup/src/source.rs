@@ -2,17 +2,19 @@
 
 use std::collections::HashSet;
 
+use tg_core::backup::Error as BackupError;
+use tg_core::backup::manifest::{MANIFEST, Manifest};
+use tg_core::backup::store::Entry;
+
 use crate::catalog::{self, Backup};
 use crate::cli::{RestoreOptions, WhichBackup};
 use crate::cluster::Cluster;
 use crate::context::Context;
 use crate::error::Error;
-use crate::manifest::{MANIFEST, Manifest};
 use crate::mark::Marked;
 use crate::names::Kind;
 use crate::physical::chain;
 use crate::remote::{Copy, Remote};
-use crate::store::Entry;
 
 /// What the user asked for.
 #[derive(Clone, Debug)]
@@ -161,7 +163,7 @@ fn trusted(backup: &Backup) -> Result<&Manifest, Error> {
         Ok(manifest) => Ok(manifest),
         Err(problem) => {
             let (file, problem) = (MANIFEST.into(), problem.clone());
-            Err(Error::Damaged { id: backup.id.clone(), file, problem })
+            Err(BackupError::Damaged { id: backup.id.clone(), file, problem }.into())
         }
     }
 }

@@ -64,7 +64,7 @@ impl Swap<'_> {
             if let Err(error) = self.closed(ctx, cluster, watch, kept.is_some(), &exchange) {
                 self.settle(ctx, error)?;
             }
-            let closed_ms = crate::clock::milliseconds(begun);
+            let closed_ms = tg_core::clock::milliseconds(begun);
             let data = json!({"closed_ms": closed_ms, "kept": kept});
             Ok((Swapped { closed_ms, kept }, data))
         })

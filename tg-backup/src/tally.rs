@@ -4,25 +4,13 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::ValueEnum;
 use postgres::{Client, GenericClient};
-use serde::{Deserialize, Serialize};
+use tg_core::backup::Depth;
+use tg_core::thread::joined;
 
 use crate::error::Error;
 use crate::facts::{LargeObjects, Table};
 use crate::snapshot::{self, UNLIMITED};
-
-/// How much is known of each table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Depth {
-    /// Nothing but that it is there.
-    Off,
-    /// Its exact number of rows.
-    Count,
-    /// Rows, and a hash of their content.
-    Full,
-}
 
 /// What makes a value's text the same wherever it is read, as pg_dump sets it.
 const CANONICAL: &str = "SET search_path = pg_catalog; SET TimeZone = 'UTC'; SET DateStyle = ISO; \
@@ -196,11 +184,6 @@ fn fill(tables: &mut [Table], rows: impl IntoIterator<Item = Row>) {
 
 fn next<T>(queue: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
     queue.lock().ok()?.next()
-}
-
-/// A thread's value; its panic goes on here.
-pub(crate) fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The greatest tables first and alone, so that no reader is left with one at the end; small ones

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::container::LogOutput;
-use bollard::models::{ContainerCreateBody, HostConfig};
+use bollard::models::{ContainerCreateBody, EndpointSettings, HostConfig, NetworkingConfig};
 use bollard::query_parameters as query;
 use futures_util::StreamExt;
 
@@ -32,6 +32,8 @@ pub struct Job {
     pub volumes_from: Vec<String>,
     /// `container:ID`, `none` or a network's name.
     pub network: String,
+    /// Names under which a network's other containers find it.
+    pub aliases: Vec<String>,
     /// `uid:gid`.
     pub user: String,
     /// Labels.
@@ -90,7 +92,11 @@ impl Engine {
     pub(crate) fn create(&self, job: &Job) -> Result<String, Error> {
         let (program, arguments) =
             job.command.split_first().map_or((vec![], vec![]), |(p, a)| (vec![p.clone()], a.to_vec()));
+        let endpoint = EndpointSettings { aliases: Some(job.aliases.clone()), ..EndpointSettings::default() };
+        let named =
+            NetworkingConfig { endpoints_config: Some(HashMap::from([(job.network.clone(), endpoint)])) };
         let body = ContainerCreateBody {
+            networking_config: (!job.aliases.is_empty()).then_some(named),
             image: Some(job.image.clone()),
             entrypoint: Some(program),
             cmd: Some(arguments),

@@ -4,7 +4,10 @@
 
 mod archive;
 pub mod atomic_file;
+pub mod backup;
+pub mod bytes;
 pub mod cli;
+pub mod clock;
 pub mod compose;
 pub mod container;
 pub mod database;
@@ -28,6 +31,7 @@ pub mod journal;
 mod lifecycle;
 pub mod lock;
 pub mod messages;
+pub mod ours;
 pub mod passfile;
 pub mod process;
 mod progress;
@@ -40,6 +44,8 @@ pub mod sql;
 pub mod state;
 pub mod template;
 mod text;
+pub mod thread;
+pub mod throwaway;
 pub mod tls;
 pub mod url;
 pub mod version;

@@ -35,6 +35,28 @@ pub fn literal(text: &str) -> String {
     if text.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
+/// A database's name as a connection string: a bare name with = or :// in it would be taken for one.
+#[must_use]
+pub fn conninfo(name: &str) -> String {
+    format!("dbname='{}'", name.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+/// When somebody else holds a table.
+pub const WAIT_LONGER: &str = "end what holds the tables, or wait longer with --lock-wait";
+
+/// The cure for what a server or its clients say, where it is known.
+#[must_use]
+pub fn cure(problem: &str) -> Option<String> {
+    let known = [
+        ("No space left", "free disk space, then run the same command again"),
+        ("lock timeout", WAIT_LONGER),
+        ("max_locks_per_transaction", "raise max_locks_per_transaction and restart the server"),
+        ("permission denied", "connect as the owner of the database or as a superuser"),
+        ("row-level security", "connect as a role with BYPASSRLS or as a superuser"),
+    ];
+    known.iter().find(|(word, _)| problem.contains(word)).map(|(_, hint)| (*hint).to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +65,11 @@ mod tests {
     fn quoting_survives_quotes() {
         assert_eq!(ident("a\"b"), "\"a\"\"b\"");
         assert_eq!(literal("a'b\\"), "E'a''b\\\\'");
+    }
+
+    #[test]
+    fn a_name_can_not_become_a_connection_string() {
+        assert_eq!(conninfo("host=evil"), "dbname='host=evil'");
+        assert_eq!(conninfo("a'b\\"), "dbname='a\\'b\\\\'");
     }
 }

@@ -2,19 +2,20 @@
 
 use postgres::Client;
 use serde_json::json;
+use tg_core::backup::crypt::Recipients;
+use tg_core::backup::database::Database;
+use tg_core::backup::manifest::Manifest;
+use tg_core::backup::store::Partial;
+use tg_core::backup::{DATA, Method, Physical};
 
 use crate::cli::CreateOptions;
 use crate::clients::Call;
 use crate::context::Context;
-use crate::crypt::Recipients;
-use crate::database::Database;
 use crate::error::Error;
 use crate::facts;
-use crate::manifest::Manifest;
 use crate::physical::{Copied, beside, refuse_tablespaces, server_bytes};
 use crate::preflight::space;
-use crate::store::Partial;
-use crate::taken::{DATA, Method, Physical, Taken};
+use crate::taken::Taken;
 
 /// What pg_basebackup writes of each file, and pg_verifybackup reads.
 pub(crate) const BACKUP_MANIFEST: &str = "backup_manifest";

@@ -1,8 +1,10 @@
 //! The backups that an incremental one completes, oldest first.
 
+use tg_core::backup::Error as BackupError;
+use tg_core::backup::manifest::Manifest;
+use tg_core::backup::store::{Entry, Store};
+
 use crate::error::Error;
-use crate::manifest::Manifest;
-use crate::store::{Entry, Store};
 
 /// A backup and all that it stands on, whole ones first. One that is missing makes it worthless.
 pub(crate) fn of(store: &Store, entry: &Entry, manifest: &Manifest) -> Result<Vec<Entry>, Error> {
@@ -10,10 +12,9 @@ pub(crate) fn of(store: &Store, entry: &Entry, manifest: &Manifest) -> Result<Ve
         vec![Entry { id: entry.id.clone(), path: entry.path.clone(), manifest: entry.manifest.clone() }];
     let mut next = parent(manifest);
     while let Some(id) = next {
-        let broken = |problem: &str| Error::Damaged {
-            id: entry.id.clone(),
-            file: id.clone(),
-            problem: problem.into(),
+        let broken = |problem: &str| {
+            let (entry, file, problem) = (entry.id.clone(), id.clone(), problem.into());
+            Error::from(BackupError::Damaged { id: entry, file, problem })
         };
         if chain.iter().any(|e| e.id == id) {
             return Err(broken("it stands on itself"));
@@ -37,8 +38,8 @@ pub(crate) fn parent(manifest: &Manifest) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::tests::synthetic;
-    use crate::taken::Physical;
+    use tg_core::backup::Physical;
+    use tg_core::backup::synthetic::synthetic;
 
     fn add(root: &std::path::Path, id: &str, parent: Option<&str>) -> Entry {
         let (manifest, directory) = synthetic(root);
@@ -65,7 +66,9 @@ mod tests {
         assert_eq!(ids(&store, &whole).unwrap(), ["a"]);
         assert_eq!(ids(&store, &last).unwrap(), ["a", "b", "c"]);
         std::fs::remove_dir_all(root.path().join("a")).unwrap();
-        assert!(matches!(ids(&store, &last), Err(Error::Damaged { file, .. }) if file == "a"));
+        assert!(
+            matches!(ids(&store, &last), Err(Error::Backup(BackupError::Damaged { file, .. })) if file == "a")
+        );
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use postgres::Client;
 use serde_json::json;
+use tg_core::backup::{Method, Physical};
+use tg_core::thread::joined;
 
 use crate::cli::CreateOptions;
 use crate::context::Context;
@@ -17,8 +19,8 @@ use crate::create::depth;
 use crate::error::Error;
 use crate::facts::{self, Facts, LargeObjects, Table};
 use crate::snapshot::Snapshot;
-use crate::taken::{Method, Physical, Taken};
-use crate::tally::{Tally, joined};
+use crate::taken::Taken;
+use crate::tally::Tally;
 
 const SIZE: &str =
     "SELECT pg_catalog.sum(pg_catalog.pg_database_size(oid))::bigint FROM pg_catalog.pg_database";

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tg_core::backup::store::{Entry, Partial};
+use tg_core::backup::{DATA, Method, Physical};
 use tg_core::container::Container;
 use tg_core::engine::Engine;
 use tg_core::{Error as CoreError, atomic_file, process};
@@ -13,8 +15,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::facts;
 use crate::physical::{Copied, beside, server_bytes};
-use crate::store::{Entry, Partial};
-use crate::taken::{DATA, Method, Physical, Taken};
+use crate::taken::Taken;
 
 /// The server's own user, who owns repository and archive.
 const USER: &str = "postgres";

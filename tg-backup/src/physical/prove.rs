@@ -4,20 +4,21 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tg_core::backup::DATA;
+use tg_core::backup::Depth;
+use tg_core::backup::Error as BackupError;
+use tg_core::backup::manifest::Manifest;
+use tg_core::clock::milliseconds;
 use tg_core::deadline::Deadline;
 use tg_core::process;
+use tg_core::throwaway::{BACKUPS, HOME, ROOT, SERVER_USER, Throwaway};
 
-use crate::clock::milliseconds;
 use crate::compare::difference;
 use crate::context::Context;
 use crate::error::Error;
 use crate::fresh;
-use crate::manifest::Manifest;
 use crate::physical::basebackup::BACKUP_MANIFEST;
-use crate::taken::DATA;
-use crate::tally::Depth;
 use crate::verify::Proof;
-use crate::verify::throwaway::{BACKUPS, HOME, ROOT, SERVER_USER, Throwaway};
 
 /// Unpacks one backup: PostgreSQL's own files, its WAL, and the list of both.
 const UNPACK: &str = r#"
@@ -91,9 +92,9 @@ fn restoring(code: i64, text: &str) -> Error {
     ];
     let problem = process::tail(text);
     if code > 125 || away.iter().any(|words| text.contains(words)) {
-        return Error::Throwaway { step: "pgbackrest".into(), code, problem };
+        return BackupError::Throwaway { step: "pgbackrest".into(), code, problem }.into();
     }
-    Error::NotRestorable { object: Some("pgbackrest restore".into()), problem }
+    BackupError::NotRestorable { object: Some("pgbackrest restore".into()), problem }.into()
 }
 
 /// The server lets readers in before its recovery has ended.
@@ -103,11 +104,12 @@ fn promoted(ctx: &Context, server: &Throwaway) -> Result<(), Error> {
     while client.query_one(RECOVERING, &[])?.get(0) {
         ctx.session.check("waiting for the end of recovery")?;
         if deadline.passed() {
-            return Err(Error::Throwaway {
+            return Err(BackupError::Throwaway {
                 step: "recovery".into(),
                 code: 0,
                 problem: "it does not end".into(),
-            });
+            }
+            .into());
         }
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -177,17 +179,17 @@ fn unpack(server: &Throwaway, chain: &[&Path]) -> Result<String, Error> {
 fn unpacking(code: i64, text: &str) -> Error {
     let step = "unpack".into();
     if code == 126 || code == 127 || text.contains("not found") || text.contains("No space left") {
-        return Error::Throwaway { step, code, problem: process::tail(text) };
+        return BackupError::Throwaway { step, code, problem: process::tail(text) }.into();
     }
-    Error::NotRestorable { object: Some("base.tar".into()), problem: process::tail(text) }
+    BackupError::NotRestorable { object: Some("base.tar".into()), problem: process::tail(text) }.into()
 }
 
 fn condemned(object: &str, code: i64, text: &str) -> Error {
     let problem = process::tail(text);
     if code > 125 || problem.contains("No space left") {
-        return Error::Throwaway { step: object.into(), code, problem };
+        return BackupError::Throwaway { step: object.into(), code, problem }.into();
     }
-    Error::NotRestorable { object: Some(object.into()), problem }
+    BackupError::NotRestorable { object: Some(object.into()), problem }.into()
 }
 
 /// Every file against the list that the live server has made, and the WAL that makes them consistent.
@@ -216,7 +218,7 @@ fn start(server: &Throwaway, data: &str) -> Result<(), Error> {
 
 /// Every table of our database, compared where nobody had written to the server meanwhile.
 fn read(ctx: &Context, server: &Throwaway, manifest: &Manifest) -> Result<Option<Depth>, Error> {
-    let connect = || server.connect(&manifest.database.name);
+    let connect = || Ok(server.connect(&manifest.database.name)?);
     let still = manifest.physical.as_ref().is_some_and(|p| p.still);
     let depth = if still { manifest.depth() } else { Depth::Count };
     ctx.session.check("reading the tables")?;

@@ -6,20 +6,21 @@ pub(crate) mod policy;
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
+use tg_core::backup::Method;
+use tg_core::backup::store::{Entry, Removal};
+use tg_core::bytes::size;
+use tg_core::clock;
 use tg_core::{Answer, Session};
 
-use crate::answer::{changed, size};
+use crate::answer::changed;
 use crate::catalog::{self, Backup};
 use crate::cli::{Cli, Places, PruneOptions};
-use crate::clock;
 use crate::context::Context;
 use crate::error::Error;
 use crate::physical::chain;
 use crate::physical::pgbackrest::Stanza;
 use crate::prune::policy::{Candidate, Verdict, judge};
 use crate::remote::Remote;
-use crate::store::{Entry, Removal};
-use crate::taken::Method;
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &PruneOptions) -> Result<Answer, Error> {
     let ctx = Context::aside(session, cli, "prune", "pruning the backups of")?;

@@ -178,7 +178,7 @@ mod tests {
 
     fn candidate(at_s: u64, verified: bool) -> Candidate {
         let at = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(at_s);
-        let created = crate::clock::rfc3339(at);
+        let created = tg_core::clock::rfc3339(at);
         Candidate { at_s, created, verified, needed: false }
     }
 

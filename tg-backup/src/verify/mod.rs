@@ -2,28 +2,26 @@
 //! manifest says. Three ends: verified, not restorable, could not verify.
 
 mod prove;
-pub(crate) mod record;
-mod restore_log;
 mod server;
-pub(crate) mod throwaway;
 
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use tg_core::backup::crypt::Identities;
+use tg_core::backup::manifest::Manifest;
+use tg_core::backup::store::Entry;
+use tg_core::backup::verification::{Outcome, Verification};
+use tg_core::clock;
 use tg_core::journal::Journal;
 use tg_core::{Answer, Session, history};
 
 use crate::cli::{Cli, VerifyOptions};
 use crate::context::Context;
-use crate::crypt::Identities;
 use crate::error::Error;
-use crate::manifest::Manifest;
+use crate::fresh;
 use crate::remote::Remote;
 use crate::source::{self, Wanted};
-use crate::store::Entry;
-use crate::{clock, fresh};
 pub(crate) use prove::Proof;
-use record::{Outcome, Verification};
 pub(crate) use server::Server;
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &VerifyOptions) -> Result<Answer, Error> {
@@ -96,7 +94,7 @@ fn conclude(
     ended: Result<Proof, Error>,
     begun: Instant,
 ) -> Result<Answer, Error> {
-    let mut verification = Verification::of(manifest, &ctx.session.run);
+    let mut verification = Verification::of(manifest, &ctx.session.run, crate::VERSION);
     verification.duration_ms = clock::milliseconds(begun);
     match ended {
         Ok(proof) => {

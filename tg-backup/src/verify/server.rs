@@ -2,24 +2,26 @@
 
 use std::path::Path;
 
+use tg_core::backup::Method;
+use tg_core::backup::crypt::Identities;
+use tg_core::backup::database::Database;
+use tg_core::backup::manifest::Manifest;
+use tg_core::backup::readable::Readable;
+use tg_core::backup::store::Entry;
 use tg_core::lock::{self, Lock};
+use tg_core::throwaway::{self, Kind, Network, Throwaway};
 
 use crate::context::Context;
-use crate::crypt::Identities;
-use crate::database::Database;
 use crate::error::Error;
 use crate::fresh;
-use crate::manifest::Manifest;
 use crate::physical::pgbackrest::Stanza;
 use crate::physical::{self, chain};
-use crate::readable::Readable;
-use crate::store::Entry;
-use crate::taken::Method;
 use crate::verify::prove::{self, Proof};
-use crate::verify::throwaway::{self, Kind, Throwaway};
 
 /// Beside the project's own lock: a proof changes nothing of the project, and may take long.
 const LOCK: &str = "verify.lock";
+/// Its container and volume are called so.
+const MAKER: &str = "tg-backup-verify";
 
 /// A throwaway server, and the right to be the only one that has one in this project.
 pub(crate) struct Server<'a> {
@@ -41,8 +43,9 @@ impl<'a> Server<'a> {
             bytes: like.size_bytes,
             bootstrap_role: &like.bootstrap_role,
             image,
-            memory: self::memory(memory),
+            memory: memory.unwrap_or_else(throwaway::memory),
             environment: Vec::new(),
+            network: Network::None,
             volumes_from: Vec::new(),
         };
         let mut configuration = String::new();
@@ -54,9 +57,9 @@ impl<'a> Server<'a> {
             // What is fetched ahead would be kept where the live server keeps it.
             kind.environment.push("PGBACKREST_ARCHIVE_ASYNC=n".into());
         }
-        let throwaway = Throwaway::make(ctx, &kind)?;
+        let throwaway = Throwaway::make(ctx.maker(MAKER), ctx.store.root(), &kind)?;
         match method {
-            Method::Dump => throwaway.initialize(like)?,
+            Method::Dump => throwaway.initialize(like, &["listen_addresses = ''"])?,
             Method::Basebackup => {}
             Method::Pgbackrest => {
                 throwaway.give_home()?;
@@ -85,7 +88,7 @@ impl<'a> Server<'a> {
             {
                 fresh::check(ctx, part, below)?;
             }
-            files.push(Readable::of(ctx, part, part.manifest.as_ref().map_or(manifest, |m| m), identities)?);
+            files.push(ctx.readable(part, part.manifest.as_ref().map_or(manifest, |m| m), identities)?);
         }
         let paths: Vec<&Path> = files.iter().map(Readable::path).collect();
         match (manifest.method, paths.as_slice()) {
@@ -102,13 +105,6 @@ fn lock(ctx: &Context) -> Result<Lock, Error> {
         std::thread::sleep(std::time::Duration::from_millis(100));
         Ok(())
     })?;
-    throwaway::sweep(ctx)?;
+    throwaway::sweep(&ctx.maker(MAKER), ctx.engine()?)?;
     Ok(lock)
-}
-
-/// Half of what this host has left, but no more than a comfortable 2 GiB.
-fn memory(wanted: Option<u64>) -> u64 {
-    const COMFORTABLE: u64 = 2 << 30;
-    let host = tg_core::host::memory_available().map_or(COMFORTABLE, |memory| memory / 2);
-    wanted.unwrap_or(host.min(COMFORTABLE))
 }

@@ -4,12 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use tg_core::Error as CoreError;
-
-use crate::tally::joined;
+use crate::Error as CoreError;
+use crate::thread::joined;
 
 /// A directory's files, and the directories below it and itself.
-pub(crate) fn below(root: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), CoreError> {
+pub fn below(root: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), CoreError> {
     let (mut files, mut directories) = (Vec::new(), vec![root.to_owned()]);
     let mut seen = 0;
     while let Some(directory) = directories.get(seen).cloned() {
@@ -23,7 +22,7 @@ pub(crate) fn below(root: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), CoreErr
 }
 
 /// Does the same with each of them; the answers come in any order, and the first error ends it.
-pub(crate) fn each<I: Sync, T: Send, E: Send>(
+pub fn each<I: Sync, T: Send, E: Send>(
     items: &[I],
     work: &(dyn Fn(&I) -> Result<T, E> + Sync),
 ) -> Result<Vec<T>, E> {

@@ -3,41 +3,41 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::context::Context;
-use crate::crypt::Identities;
-use crate::error::Error;
-use crate::manifest::Manifest;
-use crate::store::{Entry, Partial};
+use crate::backup::crypt::Identities;
+use crate::backup::error::Error;
+use crate::backup::manifest::Manifest;
+use crate::backup::store::{Entry, Partial, Store};
 
-pub(crate) struct Readable {
+/// Where they are.
+pub struct Readable {
     path: PathBuf,
     /// Removed with the value.
     _decrypted: Option<Partial>,
 }
 
 impl Readable {
-    pub(crate) fn of(
-        ctx: &Context,
+    /// Decrypts what is encrypted, into the store.
+    pub fn of(
+        store: &Store,
         entry: &Entry,
         manifest: &Manifest,
-        identities: Option<&Identities>,
+        identities: &Identities,
     ) -> Result<Self, Error> {
         if manifest.recipients.is_empty() {
             return Ok(Readable { path: entry.path.clone(), _decrypted: None });
         }
-        let own = if identities.is_none() { ctx.identities()? } else { Identities::default() };
-        let identities = identities.unwrap_or(&own);
         if identities.is_empty() {
             return Err(Error::Encrypted { id: entry.id.clone(), recipients: manifest.recipients.clone() });
         }
-        ctx.session.check("decrypting the backup")?;
-        let partial = ctx.store.partial(&format!("{}-decrypted", entry.id))?;
+        let partial = store.partial(&format!("{}-decrypted", entry.id))?;
         let files = manifest.files.iter().map(|file| file.path.as_str());
         identities.decrypt(files, &entry.path, &partial.path)?;
         Ok(Readable { path: partial.path.clone(), _decrypted: Some(partial) })
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Their directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }

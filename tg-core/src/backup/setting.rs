@@ -1,7 +1,8 @@
 //! A setting that belongs to a database, or to a role in it.
 
 use serde::{Deserialize, Serialize};
-use tg_core::database::{ident, literal};
+
+use crate::sql::{ident, literal};
 
 /// Settings whose value is a list of quoted words, which must be handed over word by word:
 /// `GUC_LIST_QUOTE` in PostgreSQL's guc_tables.c.
@@ -16,15 +17,19 @@ const LISTS: [&str; 6] = [
 
 /// `ALTER DATABASE … SET`, or `ALTER ROLE … IN DATABASE … SET`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Setting {
+pub struct Setting {
+    /// Nothing for whoever connects.
     pub role: Option<String>,
+    /// Name, with a dot where it is an extension's.
     pub name: String,
+    /// As the catalog has it.
     pub value: String,
 }
 
 impl Setting {
     /// The statement that gives it to a database, whose name comes quoted.
-    pub(crate) fn apply(&self, database: &str) -> String {
+    #[must_use]
+    pub fn apply(&self, database: &str) -> String {
         let whose = match &self.role {
             Some(role) => format!("ROLE {} IN DATABASE {database}", ident(role)),
             None => format!("DATABASE {database}"),

@@ -7,29 +7,29 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use age::x25519::{Identity, Recipient};
-use tg_core::project::Project;
-use tg_core::{Error as CoreError, atomic_file};
 
-use crate::error::Error;
-use crate::files;
+use crate::backup::error::Error;
+use crate::backup::files;
+use crate::project::Project;
+use crate::{Error as CoreError, atomic_file};
 
 /// What an encrypted file's name ends with.
-pub(crate) const SUFFIX: &str = ".age";
+pub const SUFFIX: &str = ".age";
 const KEY: &str = "age_recipients";
 const IDENTITY_KEY: &str = "age_identity_file";
 const PIECE: usize = 64 * 1024;
 
 /// Who can read what is written.
 #[derive(Clone)]
-pub(crate) struct Recipients(Vec<Recipient>);
+pub struct Recipients(Vec<Recipient>);
 
 /// Who we are, where this host may read after all.
 #[derive(Clone, Default)]
-pub(crate) struct Identities(Vec<Identity>);
+pub struct Identities(Vec<Identity>);
 
 impl Recipients {
     /// From `age_recipients`: recipients, or files that hold one a line; nothing where none is named.
-    pub(crate) fn of(project: &Project) -> Result<Option<Self>, Error> {
+    pub fn of(project: &Project) -> Result<Option<Self>, Error> {
         let settings = project.settings();
         let words = settings.list(&[], KEY, "")?;
         let mut all = Vec::new();
@@ -57,19 +57,20 @@ impl Recipients {
     }
 
     /// As they are written.
-    pub(crate) fn names(&self) -> Vec<String> {
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
         self.0.iter().map(ToString::to_string).collect()
     }
 
     /// An identity that can read what is written from now on, as long as this process lives.
-    pub(crate) fn with_ephemeral(&mut self) -> Identities {
+    pub fn with_ephemeral(&mut self) -> Identities {
         let identity = Identity::generate();
         self.0.push(identity.to_public());
         Identities(vec![identity])
     }
 
     /// Replaces every file below a directory by its encrypted self.
-    pub(crate) fn encrypt(&self, root: &Path) -> Result<(), Error> {
+    pub fn encrypt(&self, root: &Path) -> Result<(), Error> {
         let (files, _) = files::below(root)?;
         let done = files::each(&files, &|path| {
             let encrypted = with_suffix(path);
@@ -91,7 +92,7 @@ impl Recipients {
 
 impl Identities {
     /// From the flag, or `age_identity_file`; none where neither is given.
-    pub(crate) fn of(project: &Project, flag: Option<&Path>) -> Result<Self, Error> {
+    pub fn of(project: &Project, flag: Option<&Path>) -> Result<Self, Error> {
         let here = std::env::current_dir().unwrap_or_default();
         let flag = flag.map(|path| here.join(path));
         let Some(path) = project.settings().get(flag, IDENTITY_KEY, |text| Ok(project.path(text)))? else {
@@ -113,12 +114,14 @@ impl Identities {
         Ok(Identities(all))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether this host can read nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Writes the decrypted selves of files, told relative to one directory, below another.
-    pub(crate) fn decrypt<'a>(
+    pub fn decrypt<'a>(
         &self,
         files: impl Iterator<Item = &'a str>,
         from: &Path,

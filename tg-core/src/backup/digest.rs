@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::files;
+use crate::backup::files;
 
 /// Bytes read at a time: memory does not grow with the backup.
 const PIECE: usize = 256 * 1024;
@@ -18,16 +18,19 @@ const DIR_MODE: u32 = 0o700;
 
 /// A file as the manifest knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FileEntry {
+pub struct FileEntry {
     /// Relative to the backup's directory, with slashes.
     pub path: String,
+    /// Its length.
     pub bytes: u64,
+    /// In hexadecimal.
     pub sha256: String,
 }
 
 impl FileEntry {
     /// What is wrong with the file, if anything: the cheap questions first.
-    pub(crate) fn damage(&self, root: &Path) -> Option<String> {
+    #[must_use]
+    pub fn damage(&self, root: &Path) -> Option<String> {
         let path = root.join(&self.path);
         match fs::metadata(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Some("it is missing".into()),
@@ -46,12 +49,12 @@ impl FileEntry {
 }
 
 /// SHA-256 of what is left to read, in hexadecimal.
-pub(crate) fn of(reader: &mut impl Read) -> io::Result<String> {
+pub fn of(reader: &mut impl Read) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut piece = vec![0; PIECE];
     loop {
         match reader.read(&mut piece)? {
-            0 => return Ok(tg_core::hex(&hash.finalize())),
+            0 => return Ok(crate::hex(&hash.finalize())),
             n => hash.update(&piece[..n]),
         }
     }
@@ -59,17 +62,17 @@ pub(crate) fn of(reader: &mut impl Read) -> io::Result<String> {
 
 /// Hashes every file below a directory, makes it private and durable; sorted by path. The largest
 /// come first, so that none is left alone at the end.
-pub(crate) fn seal(root: &Path) -> Result<Vec<FileEntry>, tg_core::Error> {
+pub fn seal(root: &Path) -> Result<Vec<FileEntry>, crate::Error> {
     let (mut paths, directories) = files::below(root)?;
     paths.sort_by_key(|path| Reverse(path.metadata().map_or(0, |m| m.len())));
-    let seal = |path: &PathBuf| seal_file(root, path).map_err(|e| tg_core::Error::file(path, &e));
+    let seal = |path: &PathBuf| seal_file(root, path).map_err(|e| crate::Error::file(path, &e));
     let mut entries = files::each(&paths, &seal)?;
     for directory in directories {
         let private = || {
             fs::set_permissions(&directory, Permissions::from_mode(DIR_MODE))?;
             File::open(&directory)?.sync_all()
         };
-        private().map_err(|e| tg_core::Error::file(&directory, &e))?;
+        private().map_err(|e| crate::Error::file(&directory, &e))?;
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(entries)

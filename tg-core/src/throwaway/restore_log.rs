@@ -1,6 +1,7 @@
 //! What pg_restore says when it fails: which object, why, and whether the backup is to blame.
 
-use crate::error::Error;
+use crate::backup::Error;
+use crate::process;
 
 /// Words of a server or a machine that is in trouble: they say nothing about the backup.
 const NOT_THE_BACKUP: [&str; 9] = [
@@ -16,10 +17,10 @@ const NOT_THE_BACKUP: [&str; 9] = [
 ];
 
 /// The error of a restore that failed, with what pg_restore wrote.
-pub(crate) fn judge(code: i64, text: &str) -> Error {
+pub(super) fn judge(code: i64, text: &str) -> Error {
     // 128 and more: killed from outside.
     if code > 128 || NOT_THE_BACKUP.iter().any(|words| text.contains(words)) {
-        let problem = tg_core::process::tail(text);
+        let problem = process::tail(text);
         return Error::Throwaway { step: "pg_restore".into(), code, problem };
     }
     let line = |head: &str| text.lines().find_map(|line| Some(line.split_once(head)?.1.trim().to_owned()));

@@ -1,5 +1,4 @@
-//! A server of the backup's own image that lives as long as a proof takes: no network, a volume of
-//! its own, bounded, gone afterwards whatever happens.
+//! A server of the database's own image: a volume of its own, bounded, gone afterwards whatever happens.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -7,23 +6,21 @@ use std::time::Duration;
 
 use postgres::Client;
 use tempfile::TempDir;
-use tg_core::database::Target;
-use tg_core::engine::Engine;
-use tg_core::job::{Job, Limits};
-use tg_core::{Error as CoreError, atomic_file};
 
-use crate::answer::unsigned;
-use crate::context::Context;
-use crate::database::Database;
-use crate::error::Error;
-use crate::ours;
-use crate::preflight::free_bytes;
+use crate::backup::{Database, Error};
+use crate::bytes::{free, unsigned};
+use crate::database::Target;
+use crate::engine::Engine;
+use crate::job::{Job, Limits};
+use crate::ours::Maker;
+use crate::state::State;
+use crate::{Error as CoreError, Session, atomic_file, host, process};
 
-const TOOL: &str = "tg-backup-verify";
-/// Inside the container.
-pub(crate) const HOME: &str = "/verify";
+/// Inside the container: what the server writes.
+pub const HOME: &str = "/verify";
 const SOCKET: &str = "/verify-socket";
-pub(crate) const BACKUPS: &str = "/backups";
+/// Inside the container: the directory of backups, which it can't write.
+pub const BACKUPS: &str = "/backups";
 const SOCKET_PREFIX: &str = ".tg-verify-";
 /// A socket's path may have 107 bytes; what follows the directory has 40.
 const LONGEST_SOCKET_DIR: usize = 60;
@@ -33,15 +30,15 @@ const LIFETIME: Duration = Duration::from_hours(24);
 const CPU_SHARES: i64 = 128;
 const PIDS: i64 = 512;
 /// The server's own user in every image of PostgreSQL.
-pub(crate) const SERVER_USER: &str = "postgres";
-pub(crate) const ROOT: &str = "0:0";
+pub const SERVER_USER: &str = "postgres";
+/// Who may read the backups, which are ours alone.
+pub const ROOT: &str = "0:0";
 /// A restored database is about as large as it was; its WAL comes on top.
 const SPACE: u64 = 2;
 /// Of cgroup v2 and v1.
 const OOM_COUNTERS: [&str; 2] = ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"];
 /// Nothing here needs to survive a crash.
-const SETTINGS: [&str; 12] = [
-    "listen_addresses = ''",
+const SETTINGS: [&str; 11] = [
     "unix_socket_directories = '/verify-socket'",
     "fsync = off",
     "full_page_writes = off",
@@ -55,8 +52,10 @@ const SETTINGS: [&str; 12] = [
     "max_locks_per_transaction = 1024",
 ];
 
-pub(crate) struct Throwaway<'a> {
-    ctx: &'a Context<'a>,
+/// A server, or the container of one that is still to come.
+pub struct Throwaway<'a> {
+    maker: Maker<'a>,
+    backups: &'a Path,
     engine: Engine,
     name: String,
     id: String,
@@ -65,30 +64,46 @@ pub(crate) struct Throwaway<'a> {
 }
 
 /// What the container is made of.
-pub(crate) struct Kind<'k> {
+pub struct Kind<'k> {
     /// Of the data that it must have room for.
     pub bytes: i64,
+    /// The role that initdb makes.
     pub bootstrap_role: &'k str,
+    /// Identifier or reference.
     pub image: &'k str,
     /// Bytes.
     pub memory: u64,
+    /// `NAME=value` for its processes.
     pub environment: Vec<String>,
+    /// Who can reach it.
+    pub network: Network<'k>,
     /// `ID:ro` of a container whose volumes it shall see.
     pub volumes_from: Vec<String>,
 }
 
+/// Who can reach a throwaway server beside us.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Network<'k> {
+    /// Nobody.
+    #[default]
+    None,
+    /// The containers of a network, under each of these names.
+    Of(&'k str, &'k [String]),
+}
+
 impl<'a> Throwaway<'a> {
     /// A container without a server yet.
-    pub(crate) fn make(ctx: &'a Context<'a>, kind: &Kind) -> Result<Self, Error> {
-        space(ctx, kind.bytes)?;
+    pub fn make(maker: Maker<'a>, backups: &'a Path, kind: &Kind) -> Result<Self, Error> {
         let engine = Engine::connect()?;
-        let name = format!("{TOOL}-{}", ctx.session.run);
-        engine.create_volume(&name, &ours::labels(ctx, TOOL))?;
+        space(&engine, kind.bytes)?;
+        let name = format!("{}-{}", maker.name, maker.session.run);
+        engine.create_volume(&name, &maker.labels())?;
         let mut server = Throwaway {
-            ctx,
+            maker,
+            backups,
             engine,
             id: String::new(),
-            socket: socket(ctx.state.root())?,
+            socket: socket(maker.state.root())?,
             bootstrap_role: kind.bootstrap_role.to_owned(),
             name,
         };
@@ -106,11 +121,18 @@ impl<'a> Throwaway<'a> {
             mounts: vec![
                 format!("{}:{HOME}", self.name),
                 format!("{}:{SOCKET}", self.socket_dir().display()),
-                format!("{}:{BACKUPS}:ro", self.ctx.store.root().display()),
+                format!("{}:{BACKUPS}:ro", self.backups.display()),
             ],
-            network: "none".into(),
+            network: match kind.network {
+                Network::None => "none".into(),
+                Network::Of(name, _) => name.into(),
+            },
+            aliases: match kind.network {
+                Network::None => Vec::new(),
+                Network::Of(_, aliases) => aliases.to_vec(),
+            },
             user: ROOT.into(),
-            labels: ours::labels_of_run(self.ctx, TOOL),
+            labels: self.maker.labels_of_run(),
             limits: Limits {
                 memory: i64::try_from(kind.memory).ok(),
                 cpu_shares: Some(CPU_SHARES),
@@ -120,12 +142,13 @@ impl<'a> Throwaway<'a> {
     }
 
     /// The volume belongs to the server from now on.
-    pub(crate) fn give_home(&self) -> Result<(), Error> {
+    pub fn give_home(&self) -> Result<(), Error> {
         self.must(ROOT, &["chown", SERVER_USER, HOME])
     }
 
-    /// Makes an empty cluster like the one that was backed up, and starts it.
-    pub(crate) fn initialize(&self, like: &Database) -> Result<(), Error> {
+    /// Makes an empty cluster like the one that was backed up, and starts it with these settings of
+    /// `postgresql.conf` beside our own. Who can reach it is let in as whoever he says he is.
+    pub fn initialize(&self, like: &Database, settings: &[&str]) -> Result<(), Error> {
         self.give_home()?;
         let data = format!("{HOME}/data");
         let superuser = format!("--username={}", self.bootstrap_role);
@@ -133,8 +156,10 @@ impl<'a> Throwaway<'a> {
         let initdb = [&["initdb", "-D", &data, &superuser][..], &words].concat();
         self.must(SERVER_USER, &initdb)?;
         let preload = format!("shared_preload_libraries = '{}'", like.preload_libraries.replace('\'', "''"));
-        let settings = SETTINGS.iter().copied().chain([preload.as_str()]);
-        let append = format!("printf '%s\\n' \"$@\" >>{data}/postgresql.conf");
+        let settings = SETTINGS.iter().chain(settings).copied().chain([preload.as_str()]);
+        let append = format!(
+            "printf '%s\\n' \"$@\" >>{data}/postgresql.conf; echo 'host all all all trust' >>{data}/pg_hba.conf"
+        );
         let script: Vec<&str> = ["sh", "-c", &append, "sh"].into_iter().chain(settings).collect();
         self.must(SERVER_USER, &script)?;
         let log = format!("{HOME}/log");
@@ -146,15 +171,15 @@ impl<'a> Throwaway<'a> {
         let told = self.exec(ROOT, &["tail", "-n", "5", log]);
         match (error, told) {
             (Error::Throwaway { step, code, .. }, Ok((0, log))) => {
-                Error::Throwaway { step, code, problem: tg_core::process::tail(&log) }
+                Error::Throwaway { step, code, problem: process::tail(&log) }
             }
             (error, _) => error,
         }
     }
 
     /// Runs a command inside to its end: its exit code, and what it said.
-    pub(crate) fn exec(&self, user: &str, command: &[&str]) -> Result<(i64, String), Error> {
-        let session = self.ctx.session;
+    pub fn exec(&self, user: &str, command: &[&str]) -> Result<(i64, String), Error> {
+        let session = self.maker.session;
         session.emit.explain(&format!("in the throwaway server: {}", command.join(" ")));
         let doing = || format!("running {}", command[0]);
         session.check(&doing())?;
@@ -177,30 +202,42 @@ impl<'a> Throwaway<'a> {
         kills.sum::<u64>() > 0
     }
 
-    pub(crate) fn must(&self, user: &str, command: &[&str]) -> Result<(), Error> {
+    /// The same, which must succeed.
+    pub fn must(&self, user: &str, command: &[&str]) -> Result<(), Error> {
         match self.exec(user, command)? {
             (0, _) => Ok(()),
-            (code, text) => Err(Error::Throwaway {
-                step: command[0].into(),
-                code,
-                problem: tg_core::process::tail(&text),
-            }),
+            (code, text) => {
+                Err(Error::Throwaway { step: command[0].into(), code, problem: process::tail(&text) })
+            }
         }
     }
 
     /// A connection as the superuser.
-    pub(crate) fn connect(&self, database: &str) -> Result<Client, Error> {
-        Ok(Target::socket(&self.socket_dir(), &self.bootstrap_role, database).connect(crate::TOOL, None)?)
+    pub fn connect(&self, database: &str) -> Result<Client, Error> {
+        Ok(self.target(database).connect(self.maker.name, None)?)
+    }
+
+    /// Where it is, as the superuser.
+    #[must_use]
+    pub fn target(&self, database: &str) -> Target {
+        Target::socket(&self.socket_dir(), &self.bootstrap_role, database)
+    }
+
+    /// Of this run.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        self.maker.session
     }
 
     /// What the clients inside need to connect.
-    pub(crate) fn connection(&self) -> [String; 2] {
+    #[must_use]
+    pub fn connection(&self) -> [String; 2] {
         [format!("--host={SOCKET}"), format!("--username={}", self.bootstrap_role)]
     }
 
     /// Hands a secret text to the server's user, as a file of this name below its home: it is in no
     /// command line and in no file that another user can read.
-    pub(crate) fn hand_over(&self, name: &str, text: &str) -> Result<(), Error> {
+    pub fn hand_over(&self, name: &str, text: &str) -> Result<(), Error> {
         let here = self.socket_dir().join(name);
         atomic_file::write(&here, text.as_bytes())?;
         let (from, to) = (format!("{SOCKET}/{name}"), format!("{HOME}/{name}"));
@@ -221,10 +258,18 @@ impl Drop for Throwaway<'_> {
     }
 }
 
+/// Bytes for a server where nobody says how many: half of what this host has left, but no more than a
+/// comfortable 2 GiB.
+#[must_use]
+pub fn memory() -> u64 {
+    const COMFORTABLE: u64 = 2 << 30;
+    host::memory_available().map_or(COMFORTABLE, |memory| memory / 2).min(COMFORTABLE)
+}
+
 /// Enough room where volumes are, as far as this host can see it.
-fn space(ctx: &Context, bytes: i64) -> Result<(), Error> {
-    let Some(root) = ctx.engine()?.root_directory()? else { return Ok(()) };
-    let Ok(free) = free_bytes(Path::new(&root)) else { return Ok(()) };
+fn space(engine: &Engine, bytes: i64) -> Result<(), Error> {
+    let Some(root) = engine.root_directory()? else { return Ok(()) };
+    let Ok(free) = free(Path::new(&root)) else { return Ok(()) };
     let needed = unsigned(bytes) * SPACE;
     if free < needed { Err(Error::NoSpace { directory: root, free, needed }) } else { Ok(()) }
 }
@@ -244,15 +289,19 @@ fn socket(state: &Path) -> Result<TempDir, CoreError> {
     make().map_err(|e| CoreError::file(root, &e))
 }
 
-/// Removes what killed proofs left; only the holder of their lock may.
-pub(crate) fn sweep(ctx: &Context) -> Result<(), Error> {
-    ours::sweep(ctx, TOOL)?;
-    for volume in ctx.engine()?.volumes_labelled(&ours::filters(ctx, TOOL))? {
-        ctx.engine()?.remove_volume(&volume)?;
+/// Removes what killed runs left; only the holder of their lock may.
+pub fn sweep(maker: &Maker, engine: &Engine) -> Result<(), Error> {
+    maker.sweep(engine)?;
+    for volume in engine.volumes_labelled(&maker.filters())? {
+        engine.remove_volume(&volume)?;
     }
-    let entries = std::fs::read_dir(ctx.state.root()).into_iter().flatten().flatten();
+    sweep_sockets(maker.state);
+    Ok(())
+}
+
+fn sweep_sockets(state: &State) {
+    let entries = std::fs::read_dir(state.root()).into_iter().flatten().flatten();
     for entry in entries.filter(|e| e.file_name().to_string_lossy().starts_with(SOCKET_PREFIX)) {
         let _ = std::fs::remove_dir_all(entry.path());
     }
-    Ok(())
 }

@@ -3,30 +3,33 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use tg_core::{Error as CoreError, atomic_file};
-
-use crate::error::Error;
-use crate::manifest::{MANIFEST, Manifest};
-use crate::verify::record::Verification;
+use crate::backup::error::Error;
+use crate::backup::manifest::{MANIFEST, Manifest};
+use crate::backup::verification::Verification;
+use crate::{Error as CoreError, atomic_file};
 
 const PARTIAL_PREFIX: &str = ".partial-";
 /// What is being removed is no backup any more.
 const REMOVED_PREFIX: &str = ".removed-";
 
-pub(crate) struct Store {
+/// A directory of backups.
+pub struct Store {
     root: PathBuf,
 }
 
 /// A backup on disk.
-pub(crate) struct Entry {
+pub struct Entry {
+    /// Its name.
     pub id: String,
+    /// Its directory.
     pub path: PathBuf,
     /// What is wrong with the manifest, where it can't be trusted.
     pub manifest: Result<Box<Manifest>, String>,
 }
 
 /// A backup in the making. It goes away unless it is published.
-pub(crate) struct Partial {
+pub struct Partial {
+    /// Where it is made.
     pub path: PathBuf,
     published: PathBuf,
     done: bool,
@@ -36,7 +39,8 @@ pub(crate) struct Partial {
 
 /// Whether a backup could be removed.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Removal {
+pub enum Removal {
+    /// Gone.
     Done,
     /// Somebody reads it.
     InUse,
@@ -44,17 +48,19 @@ pub(crate) enum Removal {
 
 impl Entry {
     /// Bytes of all its files, by its manifest.
-    pub(crate) fn bytes(&self) -> u64 {
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
         self.manifest.as_ref().map_or(0, |m| m.bytes())
     }
 
     /// Its newest proof, where there is one.
-    pub(crate) fn verification(&self) -> Option<Verification> {
+    #[must_use]
+    pub fn verification(&self) -> Option<Verification> {
         Verification::read(&self.path, self.manifest.as_ref().ok()?)
     }
 
     /// Keeps it from being removed as long as the value lives.
-    pub(crate) fn hold(&self) -> Result<File, Error> {
+    pub fn hold(&self) -> Result<File, Error> {
         let failed = |e: std::io::Error| Error::Core(CoreError::file(&self.path, &e));
         let directory = File::open(&self.path).map_err(failed)?;
         directory.lock_shared().map_err(failed)?;
@@ -63,16 +69,21 @@ impl Entry {
 }
 
 impl Store {
-    pub(crate) fn at(root: PathBuf) -> Self {
+    /// The store in a directory, which need not be there yet.
+    #[must_use]
+    pub fn at(root: PathBuf) -> Self {
         Store { root }
     }
 
-    pub(crate) fn root(&self) -> &Path {
+    /// Its directory.
+    #[must_use]
+    pub fn root(&self) -> &Path {
         &self.root
     }
 
     /// Every backup, newest first.
-    pub(crate) fn list(&self) -> Vec<Entry> {
+    #[must_use]
+    pub fn list(&self) -> Vec<Entry> {
         let directories = fs::read_dir(&self.root).into_iter().flatten().flatten();
         let mut entries: Vec<Entry> =
             directories.filter_map(|entry| self.entry(entry.file_name().to_str()?)).collect();
@@ -82,7 +93,8 @@ impl Store {
     }
 
     /// One backup by its name, which must not lead out of the directory.
-    pub(crate) fn entry(&self, id: &str) -> Option<Entry> {
+    #[must_use]
+    pub fn entry(&self, id: &str) -> Option<Entry> {
         let path = self.root.join(id);
         if id.starts_with('.') || id.contains('/') || !path.join(MANIFEST).is_file() {
             return None;
@@ -91,13 +103,14 @@ impl Store {
     }
 
     /// The newest backup of a database that a run made.
-    pub(crate) fn of_run(&self, run: &str, database: &str) -> Option<Entry> {
+    #[must_use]
+    pub fn of_run(&self, run: &str, database: &str) -> Option<Entry> {
         let made_it = |m: &Manifest| m.run == run && m.database.name == database;
         self.list().into_iter().find(|entry| entry.manifest.as_ref().is_ok_and(|m| made_it(m)))
     }
 
     /// Starts a backup.
-    pub(crate) fn partial(&self, id: &str) -> Result<Partial, Error> {
+    pub fn partial(&self, id: &str) -> Result<Partial, Error> {
         let path = self.root.join(format!("{PARTIAL_PREFIX}{id}"));
         atomic_file::make_dir(&path)?;
         let lock = File::open(&path).map_err(|e| CoreError::file(&path, &e))?;
@@ -106,7 +119,7 @@ impl Store {
     }
 
     /// Removes a backup: in one moment it is none any more, then its files go.
-    pub(crate) fn remove(&self, entry: &Entry) -> Result<Removal, Error> {
+    pub fn remove(&self, entry: &Entry) -> Result<Removal, Error> {
         let failed = |e: std::io::Error| Error::Core(CoreError::file(&entry.path, &e));
         let directory = File::open(&entry.path).map_err(failed)?;
         if directory.try_lock().is_err() {
@@ -120,7 +133,7 @@ impl Store {
     }
 
     /// Removes what killed runs left half-made or half-removed; a partial whose maker lives is locked and stays.
-    pub(crate) fn sweep(&self) -> Result<Vec<String>, Error> {
+    pub fn sweep(&self) -> Result<Vec<String>, Error> {
         let mut swept = Vec::new();
         for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
             let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
@@ -140,7 +153,7 @@ impl Store {
 
 impl Partial {
     /// Makes the backup visible, whole, and durable in its directory's table of names.
-    pub(crate) fn publish(mut self) -> Result<PathBuf, Error> {
+    pub fn publish(mut self) -> Result<PathBuf, Error> {
         fs::rename(&self.path, &self.published).map_err(|e| CoreError::file(&self.published, &e))?;
         self.done = true;
         if let Some(parent) = self.published.parent() {
@@ -181,7 +194,7 @@ mod tests {
     #[test]
     fn a_backup_that_is_being_read_is_not_removed() {
         let dir = tempfile::tempdir().unwrap();
-        crate::manifest::tests::synthetic(dir.path());
+        let _ = crate::backup::synthetic::synthetic(dir.path());
         let store = Store::at(dir.path().to_owned());
         let entry = store.list().remove(0);
         let reader = entry.hold().unwrap();

@@ -2,15 +2,17 @@
 //! leaves out (settings, grants, connection limit).
 
 use serde::{Deserialize, Serialize};
-use tg_core::database::{ident, literal};
 
-use crate::setting::Setting;
+use crate::backup::setting::Setting;
+use crate::sql::{ident, literal};
 
 /// Where `template0` is, and what is made from it.
 const DEFAULT_TABLESPACE: &str = "pg_default";
 
+/// A database, and the server that it is in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Database {
+#[expect(missing_docs, reason = "the fields are those of pg_database")]
+pub struct Database {
     pub name: String,
     pub oid: u32,
     pub owner: String,
@@ -41,22 +43,27 @@ pub(crate) struct Database {
     pub grants: Option<Vec<Grant>>,
 }
 
+/// A right on the database.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Grant {
+pub struct Grant {
     /// Nothing for PUBLIC.
     pub role: Option<String>,
+    /// Such as CONNECT.
     pub privilege: String,
+    /// Whether the role may hand it on.
     pub grantable: bool,
 }
 
 impl Database {
     /// Of the server.
-    pub(crate) fn major(&self) -> i32 {
+    #[must_use]
+    pub fn major(&self) -> i32 {
         self.server_version_num / 10_000
     }
 
     /// An empty database of the same kind under another name.
-    pub(crate) fn create(&self, name: &str) -> String {
+    #[must_use]
+    pub fn create(&self, name: &str) -> String {
         let mut sql = format!(
             "CREATE DATABASE {} TEMPLATE template0 OWNER {} ENCODING {} LC_COLLATE {} LC_CTYPE {}",
             ident(name),
@@ -82,7 +89,8 @@ impl Database {
     }
 
     /// What makes another database equal in owner, limit, settings and grants.
-    pub(crate) fn dress(&self, name: &str) -> Vec<String> {
+    #[must_use]
+    pub fn dress(&self, name: &str) -> Vec<String> {
         let database = ident(name);
         let mut statements = vec![
             format!("ALTER DATABASE {database} OWNER TO {}", ident(&self.owner)),

@@ -4,45 +4,54 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tg_core::atomic_file;
 
-use crate::database::Database;
-use crate::digest::{self, FileEntry};
-use crate::error::Error;
-use crate::facts::{self, Extension, Facts, LargeObjects, Sequence, Table};
-use crate::files;
-use crate::taken::{Method, Physical};
-use crate::tally::Depth;
+use crate::atomic_file;
+use crate::backup::database::Database;
+use crate::backup::depth::Depth;
+use crate::backup::digest::{self, FileEntry};
+use crate::backup::error::Error;
+use crate::backup::facts::{self, Extension, Facts, LargeObjects, Sequence, Table};
+use crate::backup::files;
+use crate::backup::method::{Method, Physical};
 
 /// Written last: only it makes a directory a backup.
-pub(crate) const MANIFEST: &str = "manifest.json";
+pub const MANIFEST: &str = "manifest.json";
 /// The form of the manifest; moves only on a breaking change.
-pub(crate) const VERSION: u8 = 2;
+pub const VERSION: u8 = 2;
 /// The field that holds the hash of all others.
 const SELF: &str = "self";
 
 /// The image whose clients made the dump.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Image {
+pub struct Image {
+    /// `sha256:…` of its configuration.
     pub id: String,
+    /// As the container was made from it.
     pub reference: String,
     /// `repository@sha256:…`, for a host that does not have it.
     pub digests: Vec<String>,
 }
 
+/// The record of a backup: what it is of, what was in it, its files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Manifest {
+pub struct Manifest {
+    /// Its form.
     pub v: u8,
+    /// Its name, which begins with the time.
     pub id: String,
+    /// That made it.
     pub run: String,
     /// RFC 3339.
     pub created: String,
+    /// Of the tool that made it.
     pub tool_version: String,
+    /// The database's own properties.
     pub database: Database,
     /// Nothing where the clients were this host's.
     pub image: Option<Image>,
     /// How it was made.
     pub method: Method,
+    /// Of a copy of a server's files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub physical: Option<Physical>,
     /// `directory` or `tar`, as PostgreSQL's clients name it.
@@ -53,9 +62,13 @@ pub(crate) struct Manifest {
     pub snapshot: String,
     /// What this transaction and later ones wrote to the database is not in the backup.
     pub since_xid: u64,
+    /// With their rows, where they were counted.
     pub tables: Vec<Table>,
+    /// With their values.
     pub sequences: Vec<Sequence>,
+    /// With their versions.
     pub extensions: Vec<Extension>,
+    /// Together.
     pub large_objects: LargeObjects,
     /// The server's roles: what owns and is granted.
     pub roles: Vec<String>,
@@ -64,7 +77,9 @@ pub(crate) struct Manifest {
     /// Who can read the files, where they are encrypted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<String>,
+    /// All but this one.
     pub files: Vec<FileEntry>,
+    /// How long it took, ms.
     pub duration_ms: u64,
     /// Its own hash.
     #[serde(skip)]
@@ -73,12 +88,14 @@ pub(crate) struct Manifest {
 
 impl Manifest {
     /// Rows in all tables, where they were counted.
-    pub(crate) fn rows(&self) -> Option<i64> {
+    #[must_use]
+    pub fn rows(&self) -> Option<i64> {
         facts::rows(&self.tables)
     }
 
     /// What is to be found in a database restored from it.
-    pub(crate) fn facts(&self) -> Facts {
+    #[must_use]
+    pub fn facts(&self) -> Facts {
         Facts {
             tables: self.tables.clone(),
             sequences: self.sequences.clone(),
@@ -88,7 +105,8 @@ impl Manifest {
     }
 
     /// How much is known of each table.
-    pub(crate) fn depth(&self) -> Depth {
+    #[must_use]
+    pub fn depth(&self) -> Depth {
         match self.tables.iter().find(|t| t.hash.is_some()) {
             Some(_) => Depth::Full,
             _ if self.tables.iter().all(|t| t.rows.is_none()) => Depth::Off,
@@ -97,12 +115,13 @@ impl Manifest {
     }
 
     /// Bytes of all files.
-    pub(crate) fn bytes(&self) -> u64 {
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
         self.files.iter().map(|f| f.bytes).sum()
     }
 
     /// Writes the manifest with a hash over its own content, and knows that hash from then on.
-    pub(crate) fn write(&mut self, directory: &Path) -> Result<(), Error> {
+    pub fn write(&mut self, directory: &Path) -> Result<(), Error> {
         let (hash, text) = sealed(serde_json::to_value(&*self).unwrap_or_default());
         atomic_file::write(&directory.join(MANIFEST), text.as_bytes())?;
         self.hash = hash;
@@ -110,22 +129,23 @@ impl Manifest {
     }
 
     /// Reads a manifest, or says why it can't be trusted.
-    pub(crate) fn read(directory: &Path) -> Result<Self, String> {
+    pub fn read(directory: &Path) -> Result<Self, String> {
         Self::parse(&std::fs::read_to_string(directory.join(MANIFEST)).map_err(|e| e.to_string())?)
     }
 
     /// The same of its text.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let (document, hash) = unsealed(text)?;
         if document["v"] != VERSION {
-            return Err(format!("form {} is not known to this version of {}", document["v"], crate::TOOL));
+            return Err(format!("form {} is not known to this version of tg", document["v"]));
         }
         let manifest: Manifest = serde_json::from_value(document).map_err(|e| e.to_string())?;
         Ok(Manifest { hash, ..manifest })
     }
 
     /// A file that is not as it was written, and why.
-    pub(crate) fn damage(&self, directory: &Path) -> Option<(String, String)> {
+    #[must_use]
+    pub fn damage(&self, directory: &Path) -> Option<(String, String)> {
         let look = |file: &FileEntry| match file.damage(directory) {
             Some(problem) => Err((file.path.clone(), problem)),
             None => Ok(()),
@@ -135,7 +155,8 @@ impl Manifest {
 }
 
 /// A document with its own hash in it: the hash, and the text.
-pub(crate) fn sealed(mut document: Value) -> (String, String) {
+#[must_use]
+pub fn sealed(mut document: Value) -> (String, String) {
     let hash = hash_of(&document);
     if let Some(map) = document.as_object_mut() {
         map.insert(SELF.into(), Value::String(hash.clone()));
@@ -145,7 +166,7 @@ pub(crate) fn sealed(mut document: Value) -> (String, String) {
 }
 
 /// A document without its hash, and the hash, if they belong together.
-pub(crate) fn unsealed(text: &str) -> Result<(Value, String), String> {
+pub fn unsealed(text: &str) -> Result<(Value, String), String> {
     let mut document: Value = serde_json::from_str(text).map_err(|e| format!("it is no JSON: {e}"))?;
     let written = document.as_object_mut().and_then(|map| map.shift_remove(SELF));
     let hash = hash_of(&document);
@@ -163,53 +184,10 @@ fn hash_of(document: &Value) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
+    use crate::backup::synthetic::synthetic;
     use std::fs;
-    use std::path::PathBuf;
-
-    /// A backup as `create` leaves it, without a database.
-    pub(crate) fn synthetic(root: &Path) -> (Manifest, PathBuf) {
-        let directory = root.join("20261123T074500Z-x-abcdef");
-        fs::create_dir_all(directory.join("data")).unwrap();
-        for (name, content) in [("toc.dat", "PGDMP…"), ("1.dat.zst", "one row\n"), ("2.dat.zst", "two row\n")]
-        {
-            fs::write(directory.join("data").join(name), content).unwrap();
-        }
-        let files = digest::seal(&directory).unwrap();
-        let mut manifest = Manifest {
-            v: VERSION,
-            id: "20261123T074500Z-x-abcdef".into(),
-            run: "r".into(),
-            created: "2026-11-23T07:45:00Z".into(),
-            tool_version: "0".into(),
-            database: Database { name: "x".into(), ..Database::default() },
-            image: Some(Image { id: "sha256:0".into(), ..Image::default() }),
-            method: Method::Dump,
-            physical: None,
-            format: "directory".into(),
-            compression: "zstd:1".into(),
-            snapshot: "7:7:".into(),
-            since_xid: 7,
-            tables: vec![Table {
-                schema: "we ird".into(),
-                name: "Tä\"ble".into(),
-                rows: Some(2),
-                ..Table::default()
-            }],
-            sequences: vec![],
-            extensions: vec![],
-            large_objects: LargeObjects::default(),
-            roles: vec![],
-            jobs: 1,
-            recipients: vec![],
-            files,
-            duration_ms: 1,
-            hash: String::new(),
-        };
-        manifest.write(&directory).unwrap();
-        (manifest, directory)
-    }
 
     fn damaged(change: impl Fn(&Path)) -> Option<(String, String)> {
         let root = tempfile::tempdir().unwrap();

@@ -1,0 +1,113 @@
+//! What a database holds: tables with their rows, sequences, extensions, large objects.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sql::ident;
+
+/// A table and what is known of its rows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// Schema.
+    pub schema: String,
+    /// Name in it.
+    pub name: String,
+    /// Nothing where they were not counted.
+    pub rows: Option<i64>,
+    /// Sum over all rows of `hashtextextended(row::text, 0)`, whatever their order; nothing where it
+    /// was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// Only meaningful in the database that was read; so are those below.
+    #[serde(skip)]
+    pub oid: u32,
+    /// Which rows of an extension's table belong to the user.
+    #[serde(skip)]
+    pub condition: String,
+    /// The transaction that wrote its row in the catalog.
+    #[serde(skip)]
+    pub written: String,
+    /// Whether a crash empties it.
+    #[serde(skip)]
+    pub unlogged: bool,
+    /// With its TOAST, without indexes.
+    #[serde(skip)]
+    pub bytes: i64,
+}
+
+/// A sequence is in no snapshot: its value is read before the dump and after it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sequence {
+    /// Schema.
+    pub schema: String,
+    /// Name in it.
+    pub name: String,
+    /// Nothing where it was never used.
+    pub last: Option<i64>,
+    /// After the dump, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<i64>,
+}
+
+/// An extension of the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Extension {
+    /// Name.
+    pub name: String,
+    /// Version in this database.
+    pub version: String,
+}
+
+/// Large objects, which belong to no table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LargeObjects {
+    /// How many.
+    pub count: i64,
+    /// As [`Table::hash`], over numbers and contents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+}
+
+/// Everything that is compared after a restore.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// With their rows.
+    pub tables: Vec<Table>,
+    /// With their values.
+    pub sequences: Vec<Sequence>,
+    /// With their versions.
+    pub extensions: Vec<Extension>,
+    /// Together.
+    pub large_objects: LargeObjects,
+}
+
+impl Table {
+    /// `schema.table` for SQL.
+    #[must_use]
+    pub fn quoted(&self) -> String {
+        format!("{}.{}", ident(&self.schema), ident(&self.name))
+    }
+
+    /// `schema.table` for people.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+}
+
+/// Rows of all tables; nothing where one was not counted.
+#[must_use]
+pub fn rows(tables: &[Table]) -> Option<i64> {
+    tables.iter().map(|t| t.rows).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_of_rows_is_known_only_where_all_were_counted() {
+        let table = |rows| Table { rows, ..Table::default() };
+        assert_eq!(rows(&[table(Some(1)), table(Some(2))]), Some(3));
+        assert_eq!(rows(&[table(Some(1)), table(None)]), None);
+    }
+}
