@@ -13,7 +13,7 @@ use crate::error::SwapError;
 use crate::plan::Plan;
 use crate::start::Move;
 use crate::stop::object;
-use crate::swap::{self, Pace};
+use crate::swap::{self, Intent, Pace};
 
 pub(crate) fn run(
     session: &Session,
@@ -64,7 +64,9 @@ fn beginning(session: &Session, state: &State, to_run: Option<&str>) -> Result<(
     {
         return Ok((run.to_owned(), before));
     }
-    let run = last_change(&history::read(state)).ok_or(SwapError::NothingToUndo)?;
+    // The same command again, after a kill: it may be on record already, and another change be the last.
+    let in_hand = Intent::read(state)?.and_then(|intent| intent.takes_back().map(str::to_owned));
+    let run = in_hand.or_else(|| last_change(&history::read(state))).ok_or(SwapError::NothingToUndo)?;
     let before = Before::read(state, &run)?.ok_or_else(|| SwapError::NoSuchRun(run.clone()))?;
     Ok((run, before))
 }

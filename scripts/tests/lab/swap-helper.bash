@@ -71,3 +71,41 @@ kill_at() {
   kill -9 "$pid"
   wait "$pid" 2>/dev/null || :
 }
+
+# Starts a command again and again, and kills it -9 each time at the first step in this state at which none was killed yet, until it ends by itself.
+# How often it was killed is in $KILLS. Usage: kill_at_each_step STATE FIRST_COMMAND THEN_COMMAND
+kill_at_each_step() {
+  local state=$1 first=$2 then=$3 out=$BATS_TEST_TMPDIR/killed seen=$BATS_TEST_TMPDIR/seen next pid
+  KILLS=0
+  : >"$seen"
+  while true; do
+    : >"$out"
+    # shellcheck disable=SC2086
+    tg-swap $first >"$out" 2>"$out.err" 3>&- &
+    pid=$!
+    while true; do
+      next=$(grep -oE "\"step\":\"[a-z-]+\",\"state\":\"$state\"(,\"service\":\"[a-z]+\")?" "$out" | grep -vxFf "$seen" | head -n 1) || :
+      [[ -z $next ]] || break
+      kill -0 "$pid" 2>/dev/null || break
+      sleep 0.005
+    done
+    if [[ -z $next ]]; then
+      wait "$pid" || { tail -n 3 "$out" "$out.err"; return 1; }
+      return 0
+    fi
+    kill -9 "$pid" 2>/dev/null || :
+    wait "$pid" 2>/dev/null || :
+    echo "# killed at $next"
+    echo "$next" >>"$seen"
+    ((++KILLS))
+    traffic_flows
+    # Before anything was remembered there is nothing to go on with.
+    [[ ! -e $STATE/swap.json ]] || first=$then
+  done
+}
+
+traffic_flows() {
+  for _ in 1 2 3; do
+    curl -fsS -m 5 -o /dev/null "$TG_LAB_URL/v1/health/ready" || { echo "nobody serves"; return 1; }
+  done
+}

@@ -43,6 +43,7 @@ pub(crate) fn commit(session: &Session, cli: &Cli, after: Option<Duration>) -> R
     }
     let mut swap = Swap::new(session, &plan, balancer.as_ref(), intent)?;
     swap.retire_all().map_err(|cause| SwapError::Leftover { cause: Box::new(cause) })?;
+    Intent::remove(&state)?;
     let up = conclusion::compose_up(session, &plan)?;
     let facts = json!({"changed": true, "version": swap.intent.to.version, "compose_up": up, "phases_ms": swap.phases()});
     Ok(Answer::yes(format!("only {} is left", swap.intent.to.version), facts))
@@ -56,7 +57,8 @@ pub(super) fn end_kept(
     intent: Intent,
 ) -> Result<(), SwapError> {
     must_be_done(&intent)?;
-    Swap::new(session, plan, balancer, intent)?.retire_all()
+    Swap::new(session, plan, balancer, intent)?.retire_all()?;
+    Intent::remove(&plan.project.state()?)
 }
 
 /// A swap whose old instances may go: the new release serves, and nobody has begun to go back.

@@ -33,7 +33,7 @@ pub(super) fn finish(
     Ok(answer)
 }
 
-/// Drives a swap to its end and records it: as a rollback, where it is one.
+/// Drives a swap to its end, which puts it on record: as a rollback, where it is one.
 pub(super) fn conclude(
     session: &Session,
     plan: &Plan,
@@ -42,31 +42,6 @@ pub(super) fn conclude(
     intent: Intent,
 ) -> Result<(Intent, Answer), SwapError> {
     let mut swap = Swap::new(session, plan, balancer, intent)?;
-    let mut facts = drive(&mut swap)?;
-    let intent = swap.intent.clone();
-    let ran: Value =
-        intent.to.services.iter().map(|(name, side)| (name.clone(), json!(side.image_id))).collect();
-    facts["ran"] = ran;
-    let version = &intent.to.version;
-    let (action, msg) = match (&intent.undoes, &intent.kept_until) {
-        (Some(run), _) => {
-            facts["undoes"] = json!(run);
-            ("rollback", format!("{version} is back"))
-        }
-        (None, Some(until)) => (
-            "swap",
-            format!(
-                "{version} serves; tg-swap rollback goes back at once until {until}, tg-swap commit ends that"
-            ),
-        ),
-        (None, None) => ("swap", format!("{version} serves")),
-    };
-    history::append(state, &intent.run, crate::TOOL, action, object(facts.clone()))?;
-    Ok((intent, Answer::yes(msg, facts)))
-}
-
-/// Goes, and tells what was seen.
-fn drive(swap: &mut Swap) -> Result<Value, SwapError> {
     match swap.go() {
         Ok(()) => {}
         Err(SwapError::Undone { cause }) => {
@@ -75,20 +50,73 @@ fn drive(swap: &mut Swap) -> Result<Value, SwapError> {
                 "from": swap.intent.from.version, "to": swap.intent.to.version, "outcome": "undone",
                 "error": {"code": cause.code(), "message": cause.to_string()}, "evidence": evidence,
             });
-            let action = if swap.intent.undoes.is_some() { "rollback" } else { "swap" };
-            history::append(&swap.state, &swap.intent.run, crate::TOOL, action, object(facts))?;
+            history::append(state, &swap.intent.run, crate::TOOL, swap.action(), object(facts))?;
+            Intent::remove(state)?;
             return Err(SwapError::UndoneSwap { cause, evidence });
         }
         Err(error) => return Err(error),
     }
-    let (session, plan, intent) = (swap.session, swap.plan, &swap.intent);
     let up = compose_up(session, plan)?;
-    Ok(json!({
-        "changed": true, "from": intent.from.version, "to": intent.to.version, "outcome": "succeeded",
-        "services": plan.services, "balancer": swap.balancer.name(), "abilities": swap.balancer.abilities(),
-        "evidence": swap.evidence(), "cut": intent.cut, "phases_ms": swap.phases(),
-        "kept_until": intent.kept_until, "compose_up": up,
-    }))
+    if swap.intent.phase == Phase::Retire {
+        swap.put_on_record()?;
+        Intent::remove(state)?;
+    }
+    let mut facts = swap.facts();
+    facts["compose_up"] = json!(up);
+    let intent = swap.intent.clone();
+    let version = &intent.to.version;
+    let msg = match (&intent.undoes, &intent.kept_until) {
+        (Some(_), _) => format!("{version} is back"),
+        (None, Some(until)) => format!(
+            "{version} serves; tg-swap rollback goes back at once until {until}, tg-swap commit ends that"
+        ),
+        (None, None) => format!("{version} serves"),
+    };
+    Ok((intent, Answer::yes(msg, facts)))
+}
+
+impl Swap<'_> {
+    fn action(&self) -> &'static str {
+        if self.intent.undoes.is_some() { "rollback" } else { "swap" }
+    }
+
+    fn facts(&self) -> Value {
+        let (intent, plan) = (&self.intent, self.plan);
+        let ran: Value =
+            intent.to.services.iter().map(|(name, side)| (name.clone(), json!(side.image_id))).collect();
+        let mut facts = json!({
+            "changed": true, "from": intent.from.version, "to": intent.to.version, "outcome": "succeeded",
+            "services": plan.services, "balancer": self.balancer.name(), "abilities": self.balancer.abilities(),
+            "evidence": self.evidence(), "cut": intent.cut, "phases_ms": self.phases(),
+            "kept_until": intent.kept_until, "ran": ran,
+        });
+        if let Some(run) = &intent.undoes {
+            facts["undoes"] = json!(run);
+        }
+        facts
+    }
+
+    /// Called before the swap is out of hand, as a kill may come in between.
+    pub(super) fn put_on_record(&self) -> Result<(), SwapError> {
+        let run = &self.intent.run;
+        record(&self.state, run, self.action(), ("run", run), self.facts())
+    }
+}
+
+/// Puts a change that succeeded on record, unless one that was killed right after has done so: what tells it is the value of a key.
+pub(super) fn record(
+    state: &State,
+    run: &str,
+    action: &str,
+    (key, value): (&str, &str),
+    facts: Value,
+) -> Result<(), SwapError> {
+    let same =
+        |line: &Value| line["action"] == action && line[key] == value && line["outcome"] == "succeeded";
+    if history::read(state).iter().any(same) {
+        return Ok(());
+    }
+    Ok(history::append(state, run, crate::TOOL, action, object(facts))?)
 }
 
 /// What `docker compose up -d` would do now; it warns where that would stop what serves.

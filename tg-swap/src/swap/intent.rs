@@ -121,6 +121,16 @@ impl Intent {
         }
     }
 
+    /// The run that it takes back, where it is on the way back itself.
+    pub(crate) fn takes_back(&self) -> Option<&str> {
+        match (self.phase, &self.undoes) {
+            (Phase::Back, None) => Some(&self.run),
+            // One that failed goes forward to what it was to undo.
+            (Phase::Back, Some(_)) => None,
+            (_, undoes) => undoes.as_deref(),
+        }
+    }
+
     /// What is left of the time for which the old instances are kept.
     pub(crate) fn kept_for(&self) -> Option<Duration> {
         let until = humantime::parse_rfc3339_weak(self.kept_until.as_deref()?).ok()?;

@@ -19,6 +19,7 @@ impl Swap<'_> {
         let until = std::time::SystemTime::now() + keep;
         self.intent.resting = self.api()?.others.into_iter().map(|c| c.id).collect();
         self.intent.kept_until = Some(humantime::format_rfc3339_seconds(until).to_string());
+        self.put_on_record()?;
         self.enter(Phase::Kept)
     }
 }

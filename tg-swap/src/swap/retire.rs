@@ -5,7 +5,7 @@ use tg_core::container::Container;
 
 use crate::balancer::Duty;
 use crate::error::SwapError;
-use crate::swap::{Intent, Phase, Swap};
+use crate::swap::{Phase, Swap};
 
 impl Swap<'_> {
     /// All others of some services.
@@ -26,7 +26,7 @@ impl Swap<'_> {
         self.remove(service, &drained)
     }
 
-    /// The end of a swap in either direction: nothing of the other side is left.
+    /// The end of a swap in either direction: nothing of the other side is left. It stays in hand until it is on record.
     pub(super) fn retire_all(&mut self) -> Result<(), SwapError> {
         if self.intent.phase != Phase::Back {
             self.enter(Phase::Retire)?;
@@ -38,7 +38,7 @@ impl Swap<'_> {
         if !goal.is_empty() {
             self.assign(&goal)?;
         }
-        Intent::remove(&self.state)
+        Ok(())
     }
 
     fn remove(&self, service: &str, containers: &[Container]) -> Result<(), SwapError> {

@@ -1,7 +1,6 @@
 //! Back to what ran before, without losing a request.
 
 use serde_json::json;
-use tg_core::history;
 use tg_core::release::Pin;
 use tg_core::session::{Answer, Session};
 use tg_core::state::State;
@@ -11,7 +10,6 @@ use crate::balancer::{self, Balancer};
 use crate::effects::Real;
 use crate::error::SwapError;
 use crate::plan::Plan;
-use crate::stop::object;
 use crate::swap::{Intent, Options, Pace, Phase, Swap};
 
 /// Back to what ran before a run, without losing a request: by a flip of the balancer where its
@@ -69,7 +67,8 @@ pub(super) fn back(
         "outcome": "succeeded", "evidence": swap.evidence(), "cut": intent.cut, "phases_ms": swap.phases(),
         "compose_up": conclusion::compose_up(session, plan)?,
     });
-    history::append(state, &session.run, crate::TOOL, "rollback", object(facts.clone()))?;
+    conclusion::record(state, &session.run, "rollback", ("undoes", &intent.run), facts.clone())?;
+    Intent::remove(state)?;
     Ok(Answer::yes(format!("{} is back", intent.from.version), facts))
 }
 
