@@ -35,16 +35,6 @@ kill_at() {
   wait "$procedure" || :
 }
 
-again_it_is_finished() {
-  gives 0 "$SCRIPTS/upgrade" --wait 60s 1.5.0
-  serves 1.5.0
-  infrastructure_untouched
-  nothing_to_do
-  same "$(cat "$BATS_FILE_TMPDIR/upgraded")" "$(contents)"
-  leaves_no_helper_behind
-  [[ ! -e $STATE/procedure.json ]]
-}
-
 again_it_is_back() { # BEFORE
   gives 4 "$SCRIPTS/upgrade" --wait 20s 1.6.0
   serves 1.4.0
@@ -54,68 +44,41 @@ again_it_is_back() { # BEFORE
   leaves_no_helper_behind
 }
 
-@test "killed while it pulls" {
+@test "killed at each of its steps, one after another, the same command finishes it" {
   kill_at 1.5.0 'tg-swap pull' 0.05
   serves 1.4.0
-  again_it_is_finished
-}
-
-@test "killed while it backs up" {
   kill_at 1.5.0 'tg-backup create' 0.4
   serves 1.4.0
-  again_it_is_finished
+  kill_at 1.5.0 'tg-swap stop' 0.2
+  kill_at 1.5.0 'tg-backup point' 0.15
+  # The migrator that is left behind is waited for.
+  kill_at 1.5.0 'tg-migrate --to' 1.5
+  kill_at 1.5.0 'tg-swap start' 0.5
+  kill_at 1.5.0 'tg-health --wait' 0.3
+  gives 0 "$SCRIPTS/upgrade" --wait 60s 1.5.0
+  serves 1.5.0
+  infrastructure_untouched
+  nothing_to_do
+  same "$(cat "$BATS_FILE_TMPDIR/upgraded")" "$(contents)"
+  leaves_no_helper_behind
+  [[ ! -e $STATE/procedure.json ]]
   # What was half-made is gone, what is there is whole.
   gives 0 tg-backup list
   [[ -z $(find backups -maxdepth 1 -name '.partial*') ]]
-}
-
-@test "killed while it stops the application" {
-  kill_at 1.5.0 'tg-swap stop' 0.2
-  again_it_is_finished
-}
-
-@test "killed while it takes the rollback point" {
-  kill_at 1.5.0 'tg-backup point' 0.15
-  again_it_is_finished
   same 1 "$("$LAB/psql" -Atc "select count(*) from pg_database where datname like 'tg\_%'")"
 }
 
-@test "killed while it migrates: the migrator that is left behind is waited for" {
-  kill_at 1.5.0 'tg-migrate' 1.5
-  again_it_is_finished
-}
-
-@test "killed while it starts the new release" {
-  kill_at 1.5.0 'tg-swap start' 0.5
-  again_it_is_finished
-}
-
-@test "killed while it waits for the new release" {
-  kill_at 1.5.0 'tg-health --wait' 0.3
-  again_it_is_finished
-}
-
-@test "killed in a migration that fails: back, with the database as it was" {
+@test "killed in a migration that fails, and at each step of the way back: back, with the database as it was" {
   before=$(contents)
   kill_at 1.6.0 'tg-migrate --to' 1.2
-  again_it_is_back "$before"
-}
-
-@test "killed while it puts the database back" {
-  before=$(contents)
   kill_at 1.6.0 'tg-backup restore' 0.1
-  again_it_is_back "$before"
-}
-
-@test "killed while it starts the old release again" {
-  before=$(contents)
   kill_at 1.6.0 'tg-swap rollback' 0.3
   again_it_is_back "$before"
 }
 
 @test "killed in the middle, rollback brings the old release back too" {
   before=$(contents)
-  kill_at 1.5.0 'tg-migrate' 1.0
+  kill_at 1.5.0 'tg-migrate --to' 1.0
   gives 0 "$SCRIPTS/rollback" --accept-data-loss
   serves 1.4.0
   same "$before" "$(contents)"
