@@ -18,7 +18,7 @@ setup() {
 exits() { echo "$2" >"$STUB/exit/$1"; }
 
 # What was called, in order, without the checks of the preflight.
-calls() { grep -v -e --dry-run -e '^health $' -e '^health$' "$STUB/calls" | sed 's/ *$//'; }
+calls() { grep -v -e --dry-run -e '^health $' -e '^health$' -e '^migrate preflight' "$STUB/calls" | sed 's/ *$//'; }
 
 # refute_called PATTERN...: a function, because bash lets a failing `! command` pass.
 refute_called() {

@@ -8,7 +8,8 @@ load helper
   run -0 --separate-stderr "$SCRIPTS/preflight" 1.5.0
   assert_equal "$(jq -r 'select(.data.kind == "check") | .data.check + " " + .data.verdict' <<<"$output")" "release ok
 health ok
-backup ok"
+backup ok
+migration ok"
 }
 
 @test "all checks are made even when the first says no" {

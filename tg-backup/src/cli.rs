@@ -11,8 +11,6 @@ use tg_core::database::DatabaseFlags;
 
 use crate::prune::policy::Policy;
 
-/// Where backups live unless somebody says otherwise, beside the compose file.
-pub(crate) const DEFAULT_BACKUP_DIR: &str = "backups";
 /// How long the dump waits for a table that somebody else holds.
 const DEFAULT_LOCK_WAIT: &str = "30s";
 const LOCK_WAIT: Duration = Duration::from_secs(30);

@@ -16,7 +16,7 @@ use tg_core::project::Project;
 use tg_core::state::State;
 use tg_core::{Session, atomic_file};
 
-use crate::cli::{Cli, DEFAULT_BACKUP_DIR};
+use crate::cli::Cli;
 use crate::clients;
 use crate::cluster::Cluster;
 use crate::error::Error;
@@ -56,7 +56,7 @@ impl<'a> Context<'a> {
         (engine, target): (Option<Engine>, Target),
         (command, about): (&str, &str),
     ) -> Result<Self, Error> {
-        let (state, store) = (project.state()?, store(&project, cli)?);
+        let (state, store) = (project.state()?, Store::of(&project, cli.backup_dir.as_deref())?);
         let plan = json!({
             "version": crate::VERSION, "command": command, "project": project.name, "database": target.place(),
             "backup_dir": store.root(), "state_dir": state.root(), "dry_run": cli.dry_run,
@@ -136,23 +136,6 @@ impl<'a> Context<'a> {
         self.session.check(&format!("about to {msg}"))?;
         self.session.emit.change(step, msg, intent, work)
     }
-}
-
-/// The directory of backups: flag, environment, compose file, default.
-pub(crate) fn store(project: &Project, cli: &Cli) -> Result<Store, Error> {
-    let here = std::env::current_dir().unwrap_or_default();
-    let flag = cli.backup_dir.as_ref().map(|d| here.join(d));
-    let root = project.settings().get(flag, "backup_dir", |text| Ok(project.path(text)))?;
-    let root = root.unwrap_or_else(|| project.path(DEFAULT_BACKUP_DIR));
-    // A bind mount is written host:container, so a colon can't be part of it.
-    if root.to_string_lossy().contains(':') {
-        return Err(Error::Core(tg_core::Error::Setting {
-            key: "backup_dir".into(),
-            origin: root.display().to_string(),
-            problem: "its path has a colon, which docker can't mount".into(),
-        }));
-    }
-    Ok(Store::at(root))
 }
 
 /// Makes the directory of backups.

@@ -63,6 +63,15 @@ impl Engine {
         self.ask(ANSWER, self.docker.start_container(id, None::<query::StartContainerOptions>))
     }
 
+    /// Ends a container at once, as a power cut would; one that is gone is fine.
+    pub fn kill(&self, id: &str) -> Result<(), Error> {
+        match absent(self.ask(ANSWER, self.docker.kill_container(id, None::<query::KillContainerOptions>))) {
+            // It has ended by itself.
+            Err(Error::Engine(problem)) if problem.starts_with("409 ") => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     /// Removes a container by force; one that is gone is fine. Its anonymous volumes stay: whether
     /// they hold something is not for us to know.
     pub fn remove(&self, id: &str) -> Result<(), Error> {

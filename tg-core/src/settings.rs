@@ -26,6 +26,10 @@ pub const KEYS: &[&str] = &[
     "age_identity_file",
     "state_dir",
     "migrate_exec",
+    "migrate_lock_timeout",
+    "max_block",
+    "backup_max_age",
+    "smoke",
     "balancer",
     "release_notes",
     "warm_up",
@@ -79,6 +83,18 @@ impl<'a> Settings<'a> {
         Ok(text.split(',').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect())
     }
 
+    /// A key that holds one command or a list of them, each as it is; one a line in the environment.
+    pub fn commands(&self, key: &str) -> Result<Vec<String>, Error> {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let all = match self.xtg.get(key) {
+            Some(Value::Array(items)) if (self.env)(&variable(key)).is_none() => {
+                items.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect()
+            }
+            _ => lines(&self.string(None, key)?.unwrap_or_default()),
+        };
+        Ok(all.into_iter().filter(|command| !command.trim().is_empty()).collect())
+    }
+
     /// Where the value of a key is written, for messages about it.
     #[must_use]
     pub fn origin(&self, key: &str) -> String {
@@ -86,7 +102,7 @@ impl<'a> Settings<'a> {
     }
 
     fn text(&self, key: &str) -> Option<(String, String)> {
-        let variable = format!("TG_{}", key.to_ascii_uppercase());
+        let variable = variable(key);
         if let Some(text) = (self.env)(&variable) {
             return Some((text, format!("environment variable {variable}")));
         }
@@ -104,6 +120,11 @@ impl<'a> Settings<'a> {
     }
 }
 
+/// The environment's name of a key.
+fn variable(key: &str) -> String {
+    format!("TG_{}", key.to_ascii_uppercase())
+}
+
 /// The process's environment; an empty variable counts as not set.
 #[must_use]
 pub fn process_env(name: &str) -> Option<String> {
@@ -117,6 +138,16 @@ mod tests {
 
     fn xtg(json: &Value) -> Map<String, Value> {
         json.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn a_command_keeps_its_commas() {
+        let none = |_: &str| None;
+        let settings = Settings::new(&none, xtg(&serde_json::json!({"smoke": ["a -x 1,2", "b"]}))).unwrap();
+        assert_eq!(settings.commands("smoke").unwrap(), ["a -x 1,2", "b"]);
+        let env = |name: &str| (name == "TG_SMOKE").then(|| "c, d\ne".to_owned());
+        let settings = Settings::new(&env, xtg(&serde_json::json!({"smoke": ["a"]}))).unwrap();
+        assert_eq!(settings.commands("smoke").unwrap(), ["c, d", "e"]);
     }
 
     #[test]

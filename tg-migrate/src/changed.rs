@@ -7,11 +7,11 @@ use tg_core::journal;
 use tg_core::project::Project;
 use tg_core::session::{Answer, Session};
 
+use crate::catalog::Catalog;
 use crate::cli::Cli;
 use crate::error::MigrateError;
 use crate::mark;
 use crate::run::STEP;
-use crate::schema::Schema;
 
 pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> {
     if !session.joined {
@@ -49,7 +49,7 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> 
 fn compare(session: &Session, cli: &Cli, project: &Project, first: &Value) -> Result<bool, MigrateError> {
     let target = Target::find(session, project, &Engine::connect()?, &cli.database)?;
     let mut client = target.connect(crate::TOOL, None)?;
-    let same_schema = first["schema_before"] == Schema::read(&mut client)?.hash().as_str();
+    let same_schema = first["schema_before"] == Catalog::read(&mut client)?.hash().as_str();
     let same_xid = first["xid_before"] == mark::next_xid(&mut client)?;
     Ok(!(same_schema && same_xid))
 }

@@ -1,5 +1,6 @@
 //! What can go wrong while migrating.
 
+use tg_core::bytes::size;
 use tg_core::{Exit, Fault};
 
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +16,33 @@ pub(crate) enum MigrateError {
     #[error("the migrator failed ({status}) and the database is as before: {reason}")]
     FailedClean { status: String, reason: String },
     #[error("the migrator failed ({status}) after it had changed the database: {reason}")]
-    FailedDirty { status: String, reason: String, run: String },
+    FailedDirty { status: String, reason: String, run: String, backup: Option<String> },
+    #[error(
+        "the migrator was locked out ({status}, {attempts} attempts) and the database is as before: {reason}"
+    )]
+    LockTimeout { status: String, reason: String, attempts: u32 },
+    #[error("no proven backup of {database} in {directory} is younger than {}{}", humantime::format_duration(*limit), newest(*newest_s))]
+    NoBackup { database: String, directory: String, newest_s: Option<u64>, limit: std::time::Duration },
+    #[error(transparent)]
+    Backup(tg_core::backup::Error),
+    #[error("no proven dump of {database} in {directory} to rehearse on")]
+    NothingToRehearse { database: String, directory: String },
+    #[error("no image is known that can bring the backup back")]
+    NoImage,
+    #[error("it could not be rehearsed: {reason}")]
+    Unrehearsed { reason: String, data: serde_json::Value },
+    #[error("the rehearsal does not hold any more: {0}")]
+    Moved(String),
+    #[error("the migration failed when it was rehearsed: {0}")]
+    FailedBefore(String),
+    #[error("it may need {} beside what is there, and {} is free", size(*needed), size(*free))]
+    NoSpace { needed: u64, free: u64 },
+    #[error("it would be held up: {}", .0.join("; "))]
+    Blocked(Vec<String>),
     #[error("name the run with --run-id or TG_RUN_ID")]
     NoRun,
+    #[error("the catalog has objects of a kind that is not known: {0}")]
+    Catalog(String),
     #[error("{0:?} can't be an image tag")]
     NoTag(String),
 }
@@ -28,12 +53,32 @@ impl From<postgres::Error> for MigrateError {
     }
 }
 
+impl From<tg_core::backup::Error> for MigrateError {
+    fn from(error: tg_core::backup::Error) -> Self {
+        match error {
+            tg_core::backup::Error::Core(core) => MigrateError::Core(core),
+            own => MigrateError::Backup(own),
+        }
+    }
+}
+
 impl Fault for MigrateError {
     fn exit(&self) -> Exit {
         match self {
             MigrateError::Core(error) => error.exit(),
-            MigrateError::ImageMissing(_) | MigrateError::FailedClean { .. } => Exit::Unchanged,
-            MigrateError::OtherRelease { .. } => Exit::Refused,
+            MigrateError::Backup(error) => error.exit(),
+            MigrateError::ImageMissing(_)
+            | MigrateError::NothingToRehearse { .. }
+            | MigrateError::NoSpace { .. }
+            | MigrateError::Unrehearsed { .. }
+            | MigrateError::FailedClean { .. }
+            | MigrateError::LockTimeout { .. } => Exit::Unchanged,
+            MigrateError::OtherRelease { .. }
+            | MigrateError::NoBackup { .. }
+            | MigrateError::Moved(_)
+            | MigrateError::FailedBefore(_)
+            | MigrateError::Blocked(_) => Exit::Refused,
+            MigrateError::Catalog(_) | MigrateError::NoImage => Exit::Environment,
             MigrateError::FailedDirty { .. } => Exit::Stuck,
             MigrateError::NoRun | MigrateError::NoTag(_) => Exit::Usage,
         }
@@ -42,11 +87,22 @@ impl Fault for MigrateError {
     fn code(&self) -> &'static str {
         match self {
             MigrateError::Core(error) => error.code(),
+            MigrateError::Backup(error) => error.code(),
+            MigrateError::NothingToRehearse { .. } => "nothing-to-rehearse",
+            MigrateError::Unrehearsed { .. } => "not-rehearsed",
+            MigrateError::NoImage => "no-image",
             MigrateError::ImageMissing(_) => "image-missing",
             MigrateError::OtherRelease { .. } => "other-release",
             MigrateError::FailedClean { .. } => "failed-clean",
             MigrateError::FailedDirty { .. } => "failed-dirty",
+            MigrateError::LockTimeout { .. } => "lock-timeout",
+            MigrateError::NoBackup { .. } => "no-backup",
+            MigrateError::Blocked(_) => "blocked",
+            MigrateError::Moved(_) => "rehearsal-moved",
+            MigrateError::FailedBefore(_) => "failed-in-rehearsal",
+            MigrateError::NoSpace { .. } => "no-space",
             MigrateError::NoRun => "no-run",
+            MigrateError::Catalog(_) => "catalog",
             MigrateError::NoTag(_) => "no-tag",
         }
     }
@@ -54,6 +110,13 @@ impl Fault for MigrateError {
     fn hint(&self) -> Option<String> {
         match self {
             MigrateError::Core(error) => error.hint(),
+            MigrateError::Backup(error) => error.hint(),
+            MigrateError::NothingToRehearse { .. } => Some("make one: tg-backup create --verify; or take one that is not proven with --unverified".into()),
+            MigrateError::Unrehearsed { .. } => Some("see the records above: the application must be well on its own schema first".into()),
+            MigrateError::Moved(_) => Some("rehearse it again: tg-migrate rehearse".into()),
+            MigrateError::FailedBefore(_) => Some("this release can't be migrated to; ask its vendor".into()),
+            MigrateError::NoSpace { .. } => Some("free disk space where the database is".into()),
+            MigrateError::NoImage => Some("start the database, whose image is taken".into()),
             MigrateError::ImageMissing(_) => Some("pull it first: tg-swap pull --to VERSION".into()),
             MigrateError::OtherRelease { .. } => {
                 Some("leave --exec out: the one-shot service then runs the target release".into())
@@ -61,9 +124,21 @@ impl Fault for MigrateError {
             MigrateError::FailedClean { .. } => {
                 Some("the lines of the migrator above say why; nothing has to be undone".into())
             }
-            MigrateError::FailedDirty { run, .. } => {
-                Some(format!("put the database back: tg-backup restore --run {run} --accept-data-loss"))
+            MigrateError::FailedDirty { run, backup, .. } => {
+                let run = format!("tg-backup restore --run {run} --accept-data-loss");
+                let older = backup.as_ref().map_or(String::new(), |id| format!(", or tg-backup restore {id}"));
+                Some(format!("put the database back: {run}{older}"))
             }
+            MigrateError::LockTimeout { .. } => Some(
+                "run it again when less goes on; tg-migrate preflight names who is in the way, --retries tries by itself".into(),
+            ),
+            MigrateError::NoBackup { .. } => Some(
+                "tg-backup create --verify; or name what you do without: --accept unverified-backup, --accept no-backup".into(),
+            ),
+            MigrateError::Blocked(_) => {
+                Some("wait until they end, or end them (pg_terminate_backend); --accept blockers goes on".into())
+            }
+            MigrateError::Catalog(_) => None,
             MigrateError::NoRun => Some("the run stands in every line that the tools print".into()),
             MigrateError::NoTag(_) => Some("write the release as in the registry, such as 1.5.0".into()),
         }
@@ -72,6 +147,7 @@ impl Fault for MigrateError {
     fn retryable(&self) -> bool {
         match self {
             MigrateError::Core(error) => error.retryable(),
+            MigrateError::LockTimeout { .. } | MigrateError::Blocked(_) => true,
             _ => false,
         }
     }
@@ -79,7 +155,15 @@ impl Fault for MigrateError {
     fn details(&self) -> Option<serde_json::Value> {
         match self {
             MigrateError::Core(error) => error.details(),
+            MigrateError::Backup(error) => error.details(),
+            MigrateError::Unrehearsed { data, .. } => Some(data.clone()),
             _ => None,
         }
     }
+}
+
+fn newest(age_s: Option<u64>) -> String {
+    age_s.map_or(String::new(), |s| {
+        format!("; the newest is {} old", humantime::format_duration(std::time::Duration::from_secs(s)))
+    })
 }

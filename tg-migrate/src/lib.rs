@@ -2,14 +2,27 @@
 //! exit code kept, its lines as records, and the truth about what changed.
 
 mod abort;
+mod advisory;
+mod attempt;
+mod catalog;
 mod changed;
 mod cli;
+mod compat;
+mod context;
+mod diff;
 mod error;
+mod gate;
+mod history;
 mod mark;
 mod migrator;
+mod outcome;
+mod preflight;
 mod reason;
+mod rehearse;
 mod run;
-mod schema;
+mod snapshot;
+mod status;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -30,5 +43,10 @@ pub fn run() -> ExitCode {
         None => run::run(session, &cli),
         Some(cli::Action::Changed) => changed::run(session, &cli),
         Some(cli::Action::Abort) => abort::run(session),
+        Some(cli::Action::Snapshot) => snapshot::run(session, &cli),
+        Some(cli::Action::Diff(options)) => diff::run(session, &cli, options),
+        Some(cli::Action::Rehearse(options)) => rehearse::run(session, &cli, options),
+        Some(cli::Action::Preflight(options)) => preflight::run(session, &cli, options),
+        Some(cli::Action::Status) => status::run(session, &cli),
     })
 }

@@ -1,4 +1,5 @@
-//! A point in a database's life: its catalog, its transaction counter, its counts of rows written.
+//! A point in a database's life: its catalog, its transaction counter, its counts of rows written, its
+//! migrators' histories.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,12 +8,19 @@ use postgres::Client;
 use serde_json::{Value, json};
 use tg_core::deadline::Deadline;
 
+use crate::catalog::Catalog;
 use crate::error::MigrateError;
-use crate::schema::Schema;
+use crate::history::{self, State};
+use crate::outcome::more;
 
 const WRITTEN: &str = include_str!("sql/written.sql");
+/// Where each table and index keeps its rows: another place after a rewrite.
+const FILES: &str = include_str!("sql/files.sql");
 /// The next transaction identifier, in 64 bits: it moves only when somebody writes.
 const NEXT_XID: &str = "SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint";
+/// Of the whole server. A standby has none of its own.
+const WAL: &str = "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN 0 \
+    ELSE (pg_catalog.pg_current_wal_lsn() - '0/0')::bigint END";
 const SESSIONS: &str =
     "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE application_name = $1";
 /// How long to wait for the migrator's sessions to end: a session reports what it wrote when it ends.
@@ -20,10 +28,15 @@ const SETTLE: Duration = Duration::from_secs(5);
 
 /// What is compared before and after a migration.
 pub(crate) struct Mark {
-    pub schema: Schema,
+    pub catalog: Catalog,
     /// Next transaction identifier.
     pub xid: i64,
+    /// Bytes of WAL written in the server's life.
+    pub wal_bytes: i64,
     written: BTreeMap<(String, String), [i64; 3]>,
+    /// Of what was there already: relation to file.
+    files: BTreeMap<u32, (String, u32)>,
+    applied: Vec<String>,
 }
 
 /// Rows that one table received.
@@ -41,10 +54,14 @@ impl Mark {
         let written = client.query(WRITTEN, &[])?;
         let counts =
             |row: &postgres::Row| [2, 3, 4].map(|i| row.get::<_, Option<i64>>(i).unwrap_or_default());
+        let files = client.query(FILES, &[])?;
         Ok(Mark {
-            schema: Schema::read(client)?,
+            catalog: Catalog::read(client)?,
             xid: next_xid(client)?,
+            wal_bytes: client.query_one(WAL, &[])?.get(0),
             written: written.iter().map(|row| ((row.get(0), row.get(1)), counts(row))).collect(),
+            files: files.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect(),
+            applied: applied(client)?,
         })
     }
 
@@ -64,11 +81,42 @@ impl Mark {
             }
         };
         let rows = after.written.iter().map(row);
-        rows.filter(|w| w.inserted + w.updated + w.deleted > 0).collect()
+        rows.filter(|w| w.total() > 0).collect()
+    }
+
+    /// What migrators have written down since.
+    pub(crate) fn applied_since(&self, before: &Mark) -> Vec<String> {
+        more(&before.applied, &self.applied)
+    }
+
+    /// Tables and indexes that were there and have been written anew since.
+    pub(crate) fn rewritten_since(&self, before: &Mark) -> Vec<String> {
+        let rewritten = |(oid, (name, file)): (&u32, &(String, u32))| {
+            before.files.get(oid).is_some_and(|(_, then)| then != file).then(|| name.clone())
+        };
+        self.files.iter().filter_map(rewritten).collect()
     }
 }
 
+fn applied(client: &mut Client) -> Result<Vec<String>, MigrateError> {
+    let mut all = Vec::new();
+    for table in history::tables(client)? {
+        let entries = table.entries(client)?.into_iter().filter(|entry| entry.state == State::Applied);
+        all.extend(entries.map(|entry| entry.name));
+    }
+    Ok(all)
+}
+
 impl Written {
+    /// `schema.table`.
+    pub(crate) fn place(&self) -> String {
+        format!("{}.{}", self.schema, self.table)
+    }
+
+    pub(crate) fn total(&self) -> i64 {
+        self.inserted + self.updated + self.deleted
+    }
+
     pub(crate) fn data(&self) -> Value {
         json!({"schema": self.schema, "table": self.table, "inserted": self.inserted, "updated": self.updated, "deleted": self.deleted})
     }
@@ -91,15 +139,27 @@ pub(crate) fn settle(client: &mut Client, application: &str) -> Result<(), Migra
 mod tests {
     use super::*;
 
+    fn mark(counts: [i64; 3], file: u32) -> Mark {
+        Mark {
+            catalog: Catalog::default(),
+            xid: 1,
+            wal_bytes: 0,
+            written: BTreeMap::from([(("public".into(), "t".into()), counts)]),
+            files: BTreeMap::from([(7, ("public.t".into(), file))]),
+            applied: Vec::new(),
+        }
+    }
+
     #[test]
     fn rows_are_counted_by_table_and_a_reset_counter_is_no_negative_number() {
-        let mark = |counts: [i64; 3]| Mark {
-            schema: Schema::default(),
-            xid: 1,
-            written: BTreeMap::from([(("public".into(), "t".into()), counts)]),
-        };
-        let rows = mark([5, 5, 5]).rows_until(&mark([7, 5, 2]));
+        let rows = mark([5, 5, 5], 1).rows_until(&mark([7, 5, 2], 1));
         assert_eq!((rows[0].inserted, rows[0].updated, rows[0].deleted), (2, 0, 2));
-        assert!(mark([5, 5, 5]).rows_until(&mark([5, 5, 5])).is_empty());
+        assert!(mark([5, 5, 5], 1).rows_until(&mark([5, 5, 5], 1)).is_empty());
+    }
+
+    #[test]
+    fn a_table_that_lies_in_another_file_was_rewritten() {
+        assert_eq!(mark([0; 3], 2).rewritten_since(&mark([0; 3], 1)), ["public.t"]);
+        assert!(mark([0; 3], 1).rewritten_since(&mark([0; 3], 1)).is_empty());
     }
 }

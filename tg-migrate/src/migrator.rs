@@ -2,15 +2,16 @@
 
 use std::process::Command;
 
+use tg_core::compose::Compose;
 use tg_core::container::{Container, RUN_LABEL};
 use tg_core::engine::{Engine, Image};
 use tg_core::image::is_tag;
 use tg_core::process::Runner;
 use tg_core::project::Project;
 use tg_core::release::{self, Pin};
-use tg_core::session::Session;
 
-use crate::cli::{Cli, DEFAULT_EXEC};
+use crate::cli::{Cli, DEFAULT_EXEC, LOCK_TIMEOUT};
+use crate::context::Context;
 use crate::error::MigrateError;
 
 /// A migrator ready to run.
@@ -22,6 +23,8 @@ pub(crate) struct Migrator {
     pub image: Image,
     /// What its sessions are called in `pg_stat_activity`.
     pub application: String,
+    /// Whether it has a container of its own.
+    pub contained: bool,
     pub command: Command,
     /// Keeps the compose override of the target release alive.
     _overriding: Option<tempfile::NamedTempFile>,
@@ -29,12 +32,8 @@ pub(crate) struct Migrator {
 
 impl Migrator {
     /// Prepares the migrator of the target release; nothing is run.
-    pub(crate) fn prepare(
-        session: &Session,
-        project: &Project,
-        engine: &Engine,
-        cli: &Cli,
-    ) -> Result<Self, MigrateError> {
+    pub(crate) fn prepare(ctx: &Context, cli: &Cli) -> Result<Self, MigrateError> {
+        let Context { session, project, engine, .. } = ctx;
         let runner = Runner { emit: &session.emit, deadline: session.deadline };
         let service = match &cli.exec {
             Some(_) => project.api.first().cloned().unwrap_or_default(),
@@ -50,33 +49,52 @@ impl Migrator {
         let reference = pin.at(&tag);
         let image = engine.image(&reference)?.ok_or_else(|| MigrateError::ImageMissing(reference.clone()))?;
         let application = format!("{}:{}", crate::TOOL, session.run);
+        let environment = environment(ctx, cli, &service, &application)?;
         let wanted: Vec<_> = pins.iter().map(|pin| (pin, tag.clone())).collect();
         let (compose, overriding) = release::preview(project, &wanted)?;
         let command = match &cli.exec {
-            None => {
-                let (name, label) =
-                    (format!("PGAPPNAME={application}"), format!("{RUN_LABEL}={}", session.run));
-                compose.command(&[
-                    "--progress",
-                    "quiet",
-                    "run",
-                    "--rm",
-                    "-T",
-                    "--no-deps",
-                    "--label",
-                    &label,
-                    "-e",
-                    &name,
-                    &service,
-                ])
-            }
+            None => one_off(&compose, &service, &session.run, &environment),
             Some(given) => {
                 let container = of_release(project, engine, &service, &image, &reference)?;
-                exec(project, given, &container, &application)?
+                exec(project, given, &container, &environment)?
             }
         };
-        Ok(Migrator { service, tag, reference, image, application, command, _overriding: overriding })
+        let contained = cli.exec.is_none();
+        Ok(Migrator {
+            service,
+            tag,
+            reference,
+            image,
+            application,
+            contained,
+            command,
+            _overriding: overriding,
+        })
     }
+}
+
+/// What bounds and labels the migrator's sessions from outside, as libpq and node-postgres take it. What the
+/// service itself says of them is kept.
+fn environment(
+    ctx: &Context,
+    cli: &Cli,
+    service: &str,
+    application: &str,
+) -> Result<[String; 2], MigrateError> {
+    let limit =
+        ctx.project.settings().get(cli.lock_timeout, "migrate_lock_timeout", tg_core::cli::duration)?;
+    let own = ctx.project.variable(service, "PGOPTIONS").map_or(String::new(), |own| format!("{own} "));
+    let bounded = format!("PGOPTIONS={own}-c lock_timeout={}", limit.unwrap_or(LOCK_TIMEOUT).as_millis());
+    Ok([format!("PGAPPNAME={application}"), bounded])
+}
+
+/// A container of its own, without what it depends on, gone when it has ended; its exit code is Compose's.
+fn one_off(compose: &Compose, service: &str, run: &str, environment: &[String]) -> Command {
+    let label = format!("{RUN_LABEL}={run}");
+    let mut words = vec!["--progress", "quiet", "run", "--rm", "-T", "--no-deps", "--label", &label];
+    words.extend(environment.iter().flat_map(|variable| ["-e", variable]));
+    words.push(service);
+    compose.command(&words)
 }
 
 /// The running container of a service, which must be of the target release.
@@ -99,12 +117,12 @@ fn exec(
     project: &Project,
     given: &str,
     container: &Container,
-    application: &str,
+    environment: &[String],
 ) -> Result<Command, MigrateError> {
     let words = project.settings().string((!given.is_empty()).then(|| given.to_owned()), "migrate_exec")?;
     let words = words.unwrap_or_else(|| DEFAULT_EXEC.to_owned());
     let mut command = Command::new("docker");
-    command.args(["exec", "-e", &format!("PGAPPNAME={application}"), &container.id]);
+    command.arg("exec").args(environment.iter().flat_map(|variable| ["-e", variable])).arg(&container.id);
     command.args(words.split_whitespace());
     Ok(command)
 }

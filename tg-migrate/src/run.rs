@@ -1,89 +1,160 @@
-//! Runs the migrator once and tells what it changed.
+//! Runs the migrator, watched, and tells what it changed.
 
-use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::Client;
-use serde_json::{Map, Value, json};
-use tg_core::database::Target;
-use tg_core::engine::Engine;
+use serde_json::{Value, json};
+use tg_core::backup::Store;
 use tg_core::event::StepState;
-use tg_core::process::{self, Runner};
-use tg_core::project::Project;
+use tg_core::process;
 use tg_core::session::{Answer, Session};
 use tg_core::{Exit, history};
 
-use crate::cli::Cli;
+use crate::advisory::AdvisoryLock;
+use crate::attempt::Attempts;
+use crate::cli::{Accept, Cli};
+use crate::context::Context;
 use crate::error::MigrateError;
-use crate::mark::{self, Mark};
+use crate::gate::Gate;
+use crate::mark::Mark;
 use crate::migrator::{self, Migrator};
-use crate::reason::Reason;
+use crate::outcome::Ending;
+use crate::preflight::{self, Weight};
+use crate::rehearse::Verdict;
+use crate::watch;
 
 /// The journaled step; `tg-migrate changed` and `tg-backup restore` look for it.
 pub(crate) const STEP: &str = "migrate";
+/// How old a transaction must be to be in the way.
+const BLOCKER_AGE_S: u64 = 30;
 
 pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> {
-    let project = Project::load(session)?;
-    project.require(&project.migrate, "migrate")?;
-    let engine = Engine::connect()?;
-    let mut migrator = Migrator::prepare(session, &project, &engine, cli)?;
-    let target = Target::find(session, &project, &engine, &cli.database)?;
-    let mut client = target.connect(crate::TOOL, None)?;
+    let ctx = Context::open(session, cli)?;
+    ctx.project.require(&ctx.project.migrate, "migrate")?;
+    let mut migrator = Migrator::prepare(&ctx, cli)?;
+    let store = ctx.store(cli)?;
     let plan = json!({
-        "version": crate::VERSION, "project": project.name, "service": migrator.service, "to": migrator.tag,
-        "image": migrator.reference, "image_id": migrator.image.id, "database": target.place(), "dry_run": cli.dry_run,
+        "service": migrator.service, "to": migrator.tag, "image": migrator.reference, "image_id": migrator.image.id, "dry_run": cli.dry_run,
     });
-    session.emit.start(&format!("migrating {} with {}", target.name, migrator.reference), plan)?;
+    ctx.start(&format!("migrating with {}:", migrator.reference), "run", plan)?;
+    let mut client = ctx.connect()?;
+    let gate = Gate::pass(&ctx, cli, &store)?;
+    let rehearsal = cli.rehearsal.as_deref().map(Verdict::read).transpose()?;
     if cli.dry_run {
-        return Ok(Answer::yes(
-            "dry run: nothing was changed",
-            json!({"changed": false, "to": migrator.tag}),
-        ));
+        blockers(&ctx, cli, &mut client)?;
+        let data = json!({"changed": false, "to": migrator.tag, "backup": gate.as_ref().map(Gate::data)});
+        return Ok(Answer::yes("dry run: nothing was changed", data));
     }
-    let state = project.state()?;
-    let _lock = session.begin_change(&state)?;
-    await_others(session, &project, &engine)?;
+    let state = ctx.project.state()?;
+    let _project = session.begin_change(&state)?;
+    await_others(&ctx)?;
+    let _database = AdvisoryLock::take(&ctx)?;
+    blockers(&ctx, cli, &mut client)?;
     session.check("waiting to migrate")?;
     let before = Mark::take(&mut client)?;
+    if let Some(verdict) = &rehearsal {
+        holds(&ctx, verdict, &before, &migrator, &store)?;
+    }
+    let names = watch::names(&mut client)?;
     let intent = json!({
-        "to": migrator.tag, "image_id": migrator.image.id, "schema_before": before.schema.hash(), "xid_before": before.xid,
+        "to": migrator.tag, "image_id": migrator.image.id, "schema_before": before.catalog.hash(), "xid_before": before.xid,
+        "backup": gate.as_ref().map(Gate::data),
     });
     session.emit.step(STEP, StepState::Started, "run the migrations", intent)?;
-    let begun = std::time::Instant::now();
-    let ended = execute(session, &mut migrator);
-    let outcome = Outcome::find(&mut client, &target, &migrator, &before)?;
-    outcome.tell(session)?;
-    let (status, reason) = match ended {
-        Ok((status, reason)) => (Some(status), reason),
-        Err(error) => (None, error.to_string()),
-    };
-    let well = status.is_some_and(|s| s.success());
-    let mut data = outcome.data();
-    data.insert("exit_code".into(), json!(status.and_then(|s| s.code())));
+    let begun = Instant::now();
+    let attempts = Attempts::of(&ctx, cli, rehearsal.as_ref())?;
+    let (attempt, outcome, tries) = attempts.run(&mut migrator, &mut client, &before)?;
+    outcome.tell(&ctx, &attempt.watched.ledger, &names)?;
+    let well = attempt.status.is_some_and(|status| status.success());
+    if let Some(verdict) =
+        rehearsal.as_ref().filter(|v| well && v.schema_after.as_deref() != Some(&outcome.schema()))
+    {
+        let msg = "the schema is not what it was after the rehearsal";
+        session.emit.warning(
+            "not-as-rehearsed",
+            msg,
+            json!({"rehearsed": verdict.schema_after, "is": outcome.schema()}),
+        )?;
+    }
+    let ending = outcome.ending(well, attempt.was_locked_out());
+    let mut data = outcome.data(&before, &attempt.watched.ledger);
+    data.insert("ending".into(), json!(ending));
+    data.insert("attempts".into(), json!(tries));
+    data.insert("exit_code".into(), json!(attempt.status.and_then(|s| s.code())));
     data.insert("duration_ms".into(), json!(begun.elapsed().as_millis()));
     if !well {
-        data.insert("error".into(), json!(reason));
+        data.insert("error".into(), json!(attempt.reason));
     }
     let step = if well { StepState::Succeeded } else { StepState::Failed };
     session.emit.step(STEP, step, "run the migrations", Value::Object(data.clone()))?;
     data.insert("to".into(), json!(migrator.tag));
     data.insert("image_id".into(), json!(migrator.image.id));
+    data.insert("image_digests".into(), json!(migrator.image.digests));
+    data.insert("backup".into(), json!(gate.as_ref().map(|gate| &gate.id)));
     data.insert("outcome".into(), json!(if well { "succeeded" } else { "failed" }));
     history::append(&state, &session.run, crate::TOOL, "migrate", data.clone())?;
-    if well {
-        return Ok(Answer { exit: Exit::Done, msg: outcome.sentence(), data: Value::Object(data) });
+    let status = attempt.status.map_or_else(|| "not run to its end".into(), process::describe);
+    let reason = attempt.reason;
+    match ending {
+        Ending::NothingToDo | Ending::Applied => {
+            let msg = outcome.sentence(&attempt.watched.ledger);
+            Ok(Answer { exit: Exit::Done, msg, data: Value::Object(data) })
+        }
+        Ending::LockTimeout => Err(MigrateError::LockTimeout { status, reason, attempts: tries }),
+        Ending::FailedClean => Err(MigrateError::FailedClean { status, reason }),
+        Ending::FailedDirty => {
+            let (run, backup) = (session.run.clone(), gate.map(|gate| gate.id));
+            Err(MigrateError::FailedDirty { status, reason, run, backup })
+        }
     }
-    let status = status.map_or_else(|| "not run to its end".into(), process::describe);
-    Err(if outcome.changed() {
-        MigrateError::FailedDirty { status, reason, run: session.run.clone() }
-    } else {
-        MigrateError::FailedClean { status, reason }
-    })
+}
+
+/// Refuses where a rehearsal is of something else, or failed.
+fn holds(
+    ctx: &Context,
+    verdict: &Verdict,
+    before: &Mark,
+    migrator: &Migrator,
+    store: &Store,
+) -> Result<(), MigrateError> {
+    let image = &migrator.image.id;
+    if let Some(moved) = verdict.moved(&ctx.target.name, &before.catalog.hash(), &migrator.service, image) {
+        return Err(MigrateError::Moved(moved));
+    }
+    if store.entry(&verdict.backup).is_none() {
+        return Err(MigrateError::Moved(format!("its backup {} is gone", verdict.backup)));
+    }
+    if verdict.schema_after.is_none() {
+        return Err(MigrateError::FailedBefore(verdict.reasons.join("; ")));
+    }
+    // Where the engine is another host's, nobody knows how much is free.
+    let root = ctx.engine.root_directory()?.unwrap_or_default();
+    match tg_core::bytes::free(std::path::Path::new(&root)) {
+        Ok(free) if free < verdict.predicted.disk_bytes() => {
+            Err(MigrateError::NoSpace { needed: verdict.predicted.disk_bytes(), free })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells what is in the way, and refuses unless that is accepted.
+fn blockers(ctx: &Context, cli: &Cli, client: &mut Client) -> Result<(), MigrateError> {
+    let findings = preflight::find(client, BLOCKER_AGE_S)?;
+    for finding in &findings {
+        ctx.session.emit.record(&finding.msg, finding.data())?;
+    }
+    let blocking =
+        findings.into_iter().filter(|f| f.weight == Weight::Blocks).map(|f| f.msg).collect::<Vec<_>>();
+    if blocking.is_empty() || cli.accept.contains(&Accept::Blockers) {
+        return Ok(());
+    }
+    Err(MigrateError::Blocked(blocking))
 }
 
 /// One migrator at a time: waits for one that a killed run or a person left running.
-fn await_others(session: &Session, project: &Project, engine: &Engine) -> Result<(), MigrateError> {
-    for other in migrator::left_behind(project, engine)? {
+fn await_others(ctx: &Context) -> Result<(), MigrateError> {
+    let (session, engine) = (ctx.session, &ctx.engine);
+    for other in migrator::left_behind(&ctx.project, engine)? {
         let msg = format!("waiting for migrator {} which is still running", other.name);
         session.emit.warning("migrator-running", &msg, json!({"container": other.name}))?;
         while engine.inspect(&other.id)?.is_some_and(|c| c.running()) {
@@ -92,91 +163,4 @@ fn await_others(session: &Session, project: &Project, engine: &Engine) -> Result
         }
     }
     Ok(())
-}
-
-/// Runs the migrator to its end; its lines become records. Returns how it ended, and why as it says.
-fn execute(session: &Session, migrator: &mut Migrator) -> Result<(ExitStatus, String), MigrateError> {
-    let mut reason = Reason::default();
-    let runner = Runner { emit: &session.emit, deadline: session.deadline };
-    let status = runner.stream(&mut migrator.command, |stream, line| {
-        reason.hear(line);
-        let data = json!({"kind": "line", "stream": stream, "line": line});
-        session.emit.record(line, data).map_err(MigrateError::from)
-    })?;
-    Ok((status, reason.tell()))
-}
-
-/// What the migration did, whatever its exit code says.
-struct Outcome {
-    before: String,
-    after: Mark,
-    objects: Vec<(&'static str, String, String)>,
-    rows: Vec<mark::Written>,
-}
-
-impl Outcome {
-    fn find(
-        client: &mut Client,
-        target: &Target,
-        migrator: &Migrator,
-        before: &Mark,
-    ) -> Result<Self, MigrateError> {
-        // The migrator may have run for hours and the server may have dropped our idle session.
-        let mut fresh;
-        let client = if client.is_valid(Duration::from_secs(5)).is_ok() {
-            client
-        } else {
-            fresh = target.connect(crate::TOOL, None)?;
-            &mut fresh
-        };
-        mark::settle(client, &migrator.application)?;
-        let after = Mark::take(client)?;
-        let (objects, rows) = (before.schema.changes(&after.schema), before.rows_until(&after));
-        Ok(Outcome { before: before.schema.hash(), after, objects, rows })
-    }
-
-    fn schema_changed(&self) -> bool {
-        !self.objects.is_empty()
-    }
-
-    fn changed(&self) -> bool {
-        self.schema_changed() || !self.rows.is_empty()
-    }
-
-    fn tell(&self, session: &Session) -> Result<(), MigrateError> {
-        for (how, kind, name) in &self.objects {
-            session.emit.record(
-                &format!("{how} {kind} {name}"),
-                json!({"kind": "schema", "change": how, "object": kind, "name": name}),
-            )?;
-        }
-        for written in &self.rows {
-            let total = written.inserted + written.updated + written.deleted;
-            let mut data = written.data();
-            if let Some(map) = data.as_object_mut() {
-                map.insert("kind".into(), json!("rows"));
-            }
-            session
-                .emit
-                .record(&format!("wrote {total} rows in {}.{}", written.schema, written.table), data)?;
-        }
-        Ok(())
-    }
-
-    fn data(&self) -> Map<String, Value> {
-        let rows: i64 = self.rows.iter().map(|w| w.inserted + w.updated + w.deleted).sum();
-        let data = json!({
-            "changed": self.changed(), "schema_changed": self.schema_changed(), "schema_before": self.before,
-            "schema_after": self.after.schema.hash(), "rows_written": rows, "xid_after": self.after.xid,
-        });
-        data.as_object().cloned().unwrap_or_default()
-    }
-
-    fn sentence(&self) -> String {
-        match (self.schema_changed(), self.rows.is_empty()) {
-            (false, true) => "the migrations had nothing to do".into(),
-            (true, _) => format!("migrated: {} changes in the schema", self.objects.len()),
-            (false, false) => "migrated: rows were written, the schema is as before".into(),
-        }
-    }
 }

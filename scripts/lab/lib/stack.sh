@@ -90,6 +90,8 @@ start_database() {
   fi
   # A volume that outlived its lab directory was made with another password.
   db_psql postgres <<<"ALTER ROLE $DB_USER PASSWORD '$(<"$STACK_DIR/secrets/db_password")';"
+  # Beside the application's database, which need not know of it.
+  db_psql postgres <<<'SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS pg_stat_statements;'
 }
 
 # Everything of the project but the database: what tests left behind, too.

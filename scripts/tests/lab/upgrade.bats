@@ -110,12 +110,13 @@ load helper
 
 @test "the manual way refuses a container of another release" {
   gives 0 tg-swap pull --to 1.5.0
-  gives 6 tg-migrate --exec --to 1.5.0
+  without=(--accept no-backup)
+  gives 6 tg-migrate --exec --to 1.5.0 "${without[@]}"
   hint_given
-  gives 0 tg-migrate --exec
-  gives 0 tg-migrate --to 1.5.0
+  gives 0 tg-migrate --exec "${without[@]}"
+  gives 0 tg-migrate --to 1.5.0 "${without[@]}"
   same true "$(result data.schema_changed)"
-  gives 0 tg-migrate --to 1.5.0
+  gives 0 tg-migrate --to 1.5.0 "${without[@]}"
   same false "$(result data.changed)"
 }
 

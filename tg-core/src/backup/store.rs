@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::backup::error::Error;
 use crate::backup::manifest::{MANIFEST, Manifest};
 use crate::backup::verification::Verification;
+use crate::project::Project;
 use crate::{Error as CoreError, atomic_file};
 
+/// Beside the compose file.
+const DEFAULT_DIRECTORY: &str = "backups";
 const PARTIAL_PREFIX: &str = ".partial-";
 /// What is being removed is no backup any more.
 const REMOVED_PREFIX: &str = ".removed-";
@@ -73,6 +76,23 @@ impl Store {
     #[must_use]
     pub fn at(root: PathBuf) -> Self {
         Store { root }
+    }
+
+    /// The project's: flag, environment, compose file, default.
+    pub fn of(project: &Project, flag: Option<&Path>) -> Result<Self, CoreError> {
+        let here = std::env::current_dir().unwrap_or_default();
+        let flag = flag.map(|directory| here.join(directory));
+        let root = project.settings().get(flag, "backup_dir", |text| Ok(project.path(text)))?;
+        let root = root.unwrap_or_else(|| project.path(DEFAULT_DIRECTORY));
+        // A bind mount is written host:container, so a colon can't be part of it.
+        if root.to_string_lossy().contains(':') {
+            return Err(CoreError::Setting {
+                key: "backup_dir".into(),
+                origin: root.display().to_string(),
+                problem: "its path has a colon, which docker can't mount".into(),
+            });
+        }
+        Ok(Store { root })
     }
 
     /// Its directory.

@@ -250,11 +250,17 @@ impl<'a> Throwaway<'a> {
     }
 }
 
-impl Drop for Throwaway<'_> {
-    fn drop(&mut self) {
-        // What can't be removed now is swept by the next proof.
+impl Throwaway<'_> {
+    /// Removes it before its time. What can't be removed now is swept by the next one.
+    pub fn remove(&self) {
         let _ = self.engine.remove_own(&self.name);
         let _ = self.engine.remove_volume(&self.name);
+    }
+}
+
+impl Drop for Throwaway<'_> {
+    fn drop(&mut self) {
+        self.remove();
     }
 }
 
@@ -294,6 +300,9 @@ pub fn sweep(maker: &Maker, engine: &Engine) -> Result<(), Error> {
     maker.sweep(engine)?;
     for volume in engine.volumes_labelled(&maker.filters())? {
         engine.remove_volume(&volume)?;
+    }
+    for network in engine.networks_labelled(&maker.filters())? {
+        engine.remove_network(&network)?;
     }
     sweep_sockets(maker.state);
     Ok(())

@@ -1,0 +1,100 @@
+//! What a rehearsal of a migration has found, as far as others than its maker rely on it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::backup::manifest::unsealed;
+use crate::state::State;
+
+/// Where verdicts are kept, in the state directory.
+const DIRECTORY: &str = "rehearsals";
+/// The conclusion that lets two releases share a schema.
+const PROVEN: &str = "proven";
+
+/// A verdict; `tg-migrate rehearse` writes more of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Rehearsal {
+    /// RFC 3339.
+    pub created: String,
+    /// The release that was migrated to, as a tag.
+    pub to: String,
+    /// Image identifiers by service, of the release that is to go on beside it.
+    pub images_from: BTreeMap<String, String>,
+    /// Its own.
+    pub images_to: BTreeMap<String, String>,
+    /// `proven`, `no-counterexample`, `broken`, `unknown`.
+    pub conclusion: String,
+    /// Why.
+    pub reasons: Vec<String>,
+}
+
+impl Rehearsal {
+    /// The newest that can be believed of a release.
+    #[must_use]
+    pub fn newest(state: &State, to: &str) -> Option<Self> {
+        let files = std::fs::read_dir(directory(state)).into_iter().flatten().flatten();
+        let read = |path: PathBuf| {
+            let (document, _) = unsealed(&std::fs::read_to_string(path).ok()?).ok()?;
+            Self::deserialize(document).ok()
+        };
+        let all = files.filter_map(|file| read(file.path())).filter(|rehearsal| rehearsal.to == to);
+        all.max_by(|a, b| a.created.cmp(&b.created))
+    }
+
+    /// Whether the release before it was shown to go on with its schema.
+    #[must_use]
+    pub fn proves(&self) -> bool {
+        self.conclusion == PROVEN
+    }
+
+    /// Whether it is about this image of a service of the new release; one that it does not know is another.
+    #[must_use]
+    pub fn is_to(&self, service: &str, image: &str) -> bool {
+        self.images_to.get(service).is_some_and(|known| known == image)
+    }
+
+    /// The same of the old release.
+    #[must_use]
+    pub fn is_from(&self, service: &str, image: &str) -> bool {
+        self.images_from.get(service).is_some_and(|known| known == image)
+    }
+}
+
+/// Where verdicts of a project are kept.
+#[must_use]
+pub fn directory(state: &State) -> PathBuf {
+    state.root().join(DIRECTORY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup::manifest::sealed;
+    use serde_json::json;
+
+    #[test]
+    fn the_newest_of_a_release_counts_and_an_edited_one_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::at(dir.path().to_owned());
+        std::fs::create_dir(directory(&state)).unwrap();
+        let write = |name: &str, created: &str, conclusion: &str| {
+            let images = json!({"api": "sha256:1"});
+            let document = json!({"created": created, "to": "2", "images_from": {"api": "sha256:0"}, "images_to": images, "conclusion": conclusion, "reasons": [], "more": 1});
+            let path = directory(&state).join(name);
+            std::fs::write(&path, sealed(document).1).unwrap();
+            path
+        };
+        assert_eq!(Rehearsal::newest(&state, "2"), None);
+        write("b", "2026-01-01T00:00:00Z", "broken");
+        let newest = write("a", "2026-01-02T00:00:00Z", "proven");
+        let found = Rehearsal::newest(&state, "2").unwrap();
+        assert!(found.proves() && found.is_to("api", "sha256:1") && !found.is_to("worker", "sha256:1"));
+        assert!(found.is_from("api", "sha256:0") && !found.is_from("api", "sha256:1"));
+        assert_eq!(Rehearsal::newest(&state, "3"), None);
+        let text = std::fs::read_to_string(&newest).unwrap();
+        std::fs::write(&newest, text.replace("\"more\": 1", "\"more\": 2")).unwrap();
+        assert!(!Rehearsal::newest(&state, "2").unwrap().proves(), "the edited one is passed over");
+    }
+}

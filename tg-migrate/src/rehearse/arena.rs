@@ -1,0 +1,172 @@
+//! The rehearsal's own server: the backup restored once, and copied in a moment for each thing that is tried.
+
+use std::path::Path;
+
+use postgres::Client;
+use tg_core::backup::{Database, Manifest};
+use tg_core::database::{Target, ident};
+use tg_core::ours::Maker;
+use tg_core::throwaway::{self, HOME, Kind, Network, ROOT, Throwaway};
+
+use crate::context::Context;
+use crate::error::MigrateError;
+use crate::rehearse::stage;
+use crate::rehearse::trace::{self, LogLine};
+
+/// The backup as it came back.
+pub(super) const PRISTINE: &str = "tg_pristine";
+/// The same after the migration.
+pub(super) const MIGRATED: &str = "tg_migrated";
+const STATEMENTS: &str = "pg_stat_statements";
+const HAS_STATEMENTS: &str = r#"test -e "$(pg_config --pkglibdir)/pg_stat_statements.so""#;
+/// Every error is told with its SQLSTATE and its session, one line of JSON each.
+const SETTINGS: [&str; 8] = [
+    "listen_addresses = '*'",
+    "logging_collector = on",
+    "log_destination = 'jsonlog'",
+    "log_filename = 'server'",
+    "log_rotation_age = 0",
+    "log_rotation_size = 0",
+    "log_min_messages = warning",
+    "max_connections = 200",
+];
+
+pub(super) struct Arena<'a> {
+    ctx: &'a Context<'a>,
+    server: Throwaway<'a>,
+    database: Database,
+    /// The application's containers are on it, too.
+    pub network: String,
+    /// Whether the server counts statements.
+    pub counts: bool,
+}
+
+impl<'a> Arena<'a> {
+    /// Makes the network and the server, restores the backup, and keeps it as it came.
+    pub(super) fn open(
+        ctx: &'a Context<'a>,
+        maker: Maker<'a>,
+        (store, files): (&'a Path, &Path),
+        manifest: &Manifest,
+        image: &str,
+        memory: Option<u64>,
+    ) -> Result<Self, MigrateError> {
+        let network = format!("{}-{}", maker.name, maker.session.run);
+        ctx.engine.create_network(&network, &maker.labels())?;
+        let names = stage::database_names(ctx);
+        let kind = Kind {
+            bytes: manifest.database.size_bytes.saturating_mul(3),
+            bootstrap_role: &manifest.database.bootstrap_role,
+            image,
+            memory: memory.unwrap_or_else(throwaway::memory),
+            environment: Vec::new(),
+            network: Network::Of(&network, &names),
+            volumes_from: Vec::new(),
+        };
+        let server = Throwaway::make(maker, store, &kind)?;
+        let (counts, _) = server.exec(ROOT, &["sh", "-c", HAS_STATEMENTS])?;
+        let mut like = manifest.database.clone();
+        if counts == 0 && !like.preload_libraries.contains(STATEMENTS) {
+            like.preload_libraries = [like.preload_libraries.as_str(), STATEMENTS]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(",");
+        }
+        server.initialize(&like, &SETTINGS)?;
+        server.restore(files, manifest)?;
+        let arena = Arena { ctx, server, database: manifest.database.clone(), network, counts: counts == 0 };
+        arena.prepare()?;
+        Ok(arena)
+    }
+
+    fn prepare(&self) -> Result<(), MigrateError> {
+        let mut client = self.server.connect(&self.database.name)?;
+        client.batch_execute(trace::INSTALL)?;
+        client.batch_execute("ANALYZE")?;
+        drop(client);
+        self.admin()?
+            .batch_execute(&format!("ALTER DATABASE {} RENAME TO {PRISTINE}", ident(&self.database.name)))?;
+        if self.counts {
+            self.admin()?.batch_execute(&format!("CREATE EXTENSION IF NOT EXISTS {STATEMENTS}"))?;
+        }
+        Ok(())
+    }
+
+    /// A connection beside the database, as the superuser.
+    pub(super) fn admin(&self) -> Result<Client, MigrateError> {
+        Ok(self.server.connect("template1")?)
+    }
+
+    /// A connection to a kept database, as the superuser.
+    pub(super) fn admin_of(&self, kept: &str) -> Result<Client, MigrateError> {
+        Ok(self.server.connect(kept)?)
+    }
+
+    /// The database under its own name.
+    pub(super) fn connect(&self) -> Result<Client, MigrateError> {
+        Ok(self.server.connect(&self.database.name)?)
+    }
+
+    pub(super) fn target(&self) -> Target {
+        self.server.target(&self.database.name)
+    }
+
+    /// Puts a copy of a kept database in the place of the working one.
+    pub(super) fn reset(&self, kept: &str) -> Result<(), MigrateError> {
+        self.ctx.session.check("rehearsing")?;
+        let name = ident(&self.database.name);
+        let mut admin = self.admin()?;
+        admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?;
+        admin.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {kept} STRATEGY FILE_COPY"))?;
+        // Settings and rights of a database are not copied with it.
+        Ok(self.server.dress(&self.database)?)
+    }
+
+    /// Keeps the working database as it is now.
+    pub(super) fn keep(&self, kept: &str) -> Result<(), MigrateError> {
+        let name = ident(&self.database.name);
+        self.end_sessions()?;
+        let mut admin = self.admin()?;
+        admin.batch_execute(&format!("DROP DATABASE IF EXISTS {kept}"))?;
+        Ok(admin.batch_execute(&format!("CREATE DATABASE {kept} TEMPLATE {name} STRATEGY FILE_COPY"))?)
+    }
+
+    /// Ends the sessions of others in the working database, as a killed client's sessions end sooner or later.
+    pub(super) fn end_sessions(&self) -> Result<(), MigrateError> {
+        const END: &str = "SELECT pg_catalog.pg_terminate_backend(pid, 10000) FROM pg_catalog.pg_stat_activity \
+            WHERE datname = $1 AND application_name <> pg_catalog.current_setting('application_name')";
+        self.admin()?.query(END, &[&self.database.name])?;
+        Ok(())
+    }
+
+    /// How long the log is now.
+    pub(super) fn log_end(&self) -> Result<u64, MigrateError> {
+        let (_, text) = self.server.exec(ROOT, &["stat", "-c", "%s", &log_file()])?;
+        Ok(text.trim().parse().unwrap_or(0))
+    }
+
+    /// What the server has said since.
+    pub(super) fn log_since(&self, begin: u64) -> Result<Vec<LogLine>, MigrateError> {
+        let from = format!("+{}", begin + 1);
+        let (_, text) = self.server.exec(ROOT, &["tail", "-c", &from, &log_file()])?;
+        Ok(trace::lines(&text))
+    }
+
+    /// The role that the application connects as: whom the live database is reached by.
+    pub(super) fn role(&self) -> &str {
+        &self.ctx.target.user
+    }
+}
+
+fn log_file() -> String {
+    format!("{HOME}/data/log/server.json")
+}
+
+impl Drop for Arena<'_> {
+    fn drop(&mut self) {
+        // The server goes first, with what it is on; what can't be removed now is swept by the next command.
+        self.server.remove();
+        let _ = self.ctx.engine.remove_network(&self.network);
+    }
+}

@@ -1,0 +1,160 @@
+//! The order of a rehearsal: what is tried, and what each part of it says.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::catalog::Catalog;
+use crate::context::Context;
+use crate::error::MigrateError;
+use crate::rehearse::arena::{Arena, MIGRATED, PRISTINE};
+use crate::rehearse::migration::{self, Effect, Migration};
+use crate::rehearse::play::{Act, Play};
+use crate::rehearse::stage::Stage;
+use crate::rehearse::statements::{self, Statements};
+use crate::rehearse::verdict::{self, Conclusion, Predicted, Verdict};
+
+/// Two releases, and a copy of their database.
+pub(super) struct Rehearsal<'a> {
+    pub ctx: &'a Context<'a>,
+    pub arena: &'a Arena<'a>,
+    pub old: Stage<'a>,
+    pub new: Stage<'a>,
+    /// Commands for an API container.
+    pub smoke: Vec<String>,
+    /// How often the migrator is killed.
+    pub kills: Option<usize>,
+    /// What the live database was asked.
+    pub statements: Statements,
+}
+
+impl Rehearsal<'_> {
+    pub(super) fn verdict(&self) -> Result<Verdict, MigrateError> {
+        let mut verdict = Verdict {
+            v: verdict::VERSION,
+            images_from: self.images(&self.old)?,
+            images_to: self.images(&self.new)?,
+            schema_before: self.pristine()?.hash(),
+            ..Verdict::default()
+        };
+        // What does not run here on its own schema says nothing about another one.
+        let baseline = self.play(&self.old, "the old release on the old schema")?.problems;
+        let statements = self.all_statements()?;
+        self.arena.reset(PRISTINE)?;
+        let effect = self.migration().observe()?;
+        self.tell(&effect)?;
+        verdict.trace.clone_from(&effect.trace);
+        verdict.predicted = Predicted::of(&effect);
+        if !effect.run.is_well() {
+            return self.failed(verdict, &effect);
+        }
+        self.arena.keep(MIGRATED)?;
+        verdict.schema_after = Some(effect.after.catalog.hash());
+        verdict.idempotent = Some(self.is_idempotent(&effect, &mut verdict.reasons)?);
+        verdict.convergent = self.is_convergent(&effect, &mut verdict.reasons)?;
+        let mut charges = self.charges(&effect, &statements, &mut verdict)?;
+        charges.extend(self.acts(&effect, &mut verdict, baseline.is_empty())?);
+        verdict.conclude(charges, &baseline);
+        Ok(verdict)
+    }
+
+    /// Both releases on the new schema, and the new one on the old; what speaks against it.
+    fn acts(
+        &self,
+        effect: &Effect,
+        verdict: &mut Verdict,
+        comparable: bool,
+    ) -> Result<Vec<String>, MigrateError> {
+        let mut charges = Vec::new();
+        for (stage, name) in [(&self.new, "new"), (&self.old, "old")] {
+            self.arena.reset(MIGRATED)?;
+            let act = self.play(stage, &format!("the {name} release on the new schema"))?;
+            charges.extend(
+                act.problems.iter().map(|p| format!("the {name} release is not well on the new schema: {p}")),
+            );
+            verdict.coverage.smoke_commands = act.smoke;
+            if migration::catalog(self.arena)?.hash() != effect.after.catalog.hash() {
+                charges.push(format!("the {name} release changes the new schema when it starts"));
+            }
+        }
+        if !comparable {
+            verdict.reasons.append(&mut charges);
+        }
+        self.arena.reset(PRISTINE)?;
+        self.play(&self.new, "the new release on the old schema")?;
+        if migration::catalog(self.arena)?.hash() != verdict.schema_before {
+            verdict.reasons.push(
+                "the new release changes the schema by merely starting: each of its instances migrates"
+                    .into(),
+            );
+        }
+        Ok(charges)
+    }
+
+    /// What the live database was asked, and what the old release has asked here.
+    fn all_statements(&self) -> Result<Statements, MigrateError> {
+        let mut all = self.statements.clone();
+        if self.arena.counts {
+            let name = self.arena.target().name;
+            for (sql, calls) in statements::collect(&mut self.arena.admin()?, self.arena.role(), &name)? {
+                *all.entry(sql).or_default() += calls;
+            }
+        }
+        Ok(all)
+    }
+
+    pub(super) fn migration(&self) -> Migration<'_> {
+        Migration { ctx: self.ctx, arena: self.arena, stage: &self.new }
+    }
+
+    fn pristine(&self) -> Result<Catalog, MigrateError> {
+        self.arena.reset(PRISTINE)?;
+        migration::catalog(self.arena)
+    }
+
+    fn images(&self, stage: &Stage) -> Result<BTreeMap<String, String>, MigrateError> {
+        let id = |(service, reference): (&String, &String)| {
+            let image = self.ctx.engine.image(reference)?;
+            let image = image.ok_or_else(|| MigrateError::ImageMissing(reference.clone()))?;
+            Ok((service.clone(), image.id))
+        };
+        stage.images.iter().map(id).collect()
+    }
+
+    fn play(&self, stage: &Stage, what: &str) -> Result<Act, MigrateError> {
+        let play = Play { ctx: self.ctx, arena: self.arena, stage, smoke: &self.smoke };
+        let act = play.run()?;
+        play.tell(what, &act)?;
+        Ok(act)
+    }
+
+    /// A migration that does not get through proves enough.
+    fn failed(&self, mut verdict: Verdict, effect: &Effect) -> Result<Verdict, MigrateError> {
+        let dirty = effect.after.catalog.hash() != verdict.schema_before || !effect.rows.is_empty();
+        let how = if dirty { "failed and left changes" } else { "failed and left nothing" };
+        verdict.reasons.push(format!("the migration {how}: {}", effect.run.describe()));
+        self.arena.reset(PRISTINE)?;
+        let new = self.play(&self.new, "the new release on the old schema")?;
+        verdict.reasons.extend(new.problems);
+        verdict.conclusion = Conclusion::Broken;
+        Ok(verdict)
+    }
+
+    fn tell(&self, effect: &Effect) -> Result<(), MigrateError> {
+        let emit = &self.ctx.session.emit;
+        for step in &effect.trace.steps {
+            let locks: Vec<String> =
+                step.locks.iter().map(|(relation, mode)| format!("{mode} on {relation}")).collect();
+            let locks = if locks.is_empty() { String::new() } else { format!(" ({})", locks.join(", ")) };
+            let mut data = serde_json::to_value(step).unwrap_or_default();
+            data["kind"] = json!("ddl");
+            emit.record(&format!("{}{locks}", step.tag), data)?;
+        }
+        for written in &effect.rows {
+            let mut data = written.data();
+            data["kind"] = json!("rows");
+            emit.record(&format!("{} rows written in {}", written.total(), written.place()), data)?;
+        }
+        Ok(())
+    }
+}
