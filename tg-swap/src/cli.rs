@@ -141,6 +141,8 @@ pub(crate) enum Accept {
     PublishedPort,
     /// A fixed network address: a second instance can't have it
     FixedAddress,
+    /// A migration of which no rehearsal has proven that the release that runs goes on with it
+    Unproven,
 }
 
 /// How an image can be behind its registry.

@@ -17,6 +17,7 @@ mod model;
 mod notes;
 mod outdated;
 mod plan;
+mod proof;
 mod pull;
 mod registry;
 mod rollback;

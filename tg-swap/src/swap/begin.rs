@@ -13,6 +13,7 @@ use crate::error::SwapError;
 use crate::finding;
 use crate::lint::{self, Facts};
 use crate::plan::Plan;
+use crate::proof;
 use crate::start::serving;
 use crate::swap::{Intent, Options, Phase};
 
@@ -30,7 +31,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, to: &To, options: &Options) -> R
     if options.canary.is_some() && !balancer.abilities().share {
         return Err(SwapError::NoShare(balancer.name()));
     }
-    beside(&plan, to)?;
+    beside(&plan, to, &wanted)?;
     if !balancer.abilities().add {
         let msg = format!(
             "{} changes its set by a reload, which may cut connections that clients keep",
@@ -97,8 +98,8 @@ fn already_begun(
     Ok(None)
 }
 
-/// Whether new instances can stand beside the old ones.
-fn beside(plan: &Plan, to: &To) -> Result<(), SwapError> {
+/// Whether new instances can stand beside the old ones, and both on one schema.
+fn beside(plan: &Plan, to: &To, wanted: &[(&Pin, String)]) -> Result<(), SwapError> {
     let mut found = Vec::new();
     for service in &plan.project.api {
         let model = plan.project.require(service, "api")?.clone();
@@ -109,6 +110,7 @@ fn beside(plan: &Plan, to: &To) -> Result<(), SwapError> {
             ..Facts::default()
         }));
     }
+    found.extend(proof::missing(plan, wanted)?);
     finding::refuse(&found, &to.accept)
 }
 
