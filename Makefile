@@ -13,7 +13,7 @@ libexecdir ?= $(prefix)/lib/tg
 mandir ?= $(prefix)/share/man/man1
 
 .DEFAULT_GOAL := help
-.PHONY: help build check lint unit bats test lab-test demo bench-swap bench-backup soak-swap install man clean
+.PHONY: help build check lint unit bats test lab-test demo bench-swap bench-backup bench-migrate soak-swap install man clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench-swap: ## three ways to replace what runs, under load, side by side; BENCH=
 
 bench-backup: ## tg-backup against pg_dump and pg_basebackup on one database of 2 GB; BENCH='--rounds 5' is handed on
 	@scripts/bench/backup $(BENCH)
+
+bench-migrate: ## migrations that each break, lock or rewrite in one known way: is each called what it is? BENCH='--postgres 15' is handed on
+	@scripts/bench/migrate $(BENCH)
 
 soak-swap: build ## swaps and rollbacks under load in the lab, 200,000 requests; SOAK='--requests 50000' is handed on
 	scripts/lab/up

@@ -1,0 +1,3 @@
+-- expect: compatible
+-- rewrites: public.orders
+ALTER TABLE orders ADD COLUMN key uuid NOT NULL DEFAULT gen_random_uuid();

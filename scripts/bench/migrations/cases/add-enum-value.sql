@@ -1,0 +1,3 @@
+-- expect: compatible
+-- transaction: no
+ALTER TYPE role ADD VALUE IF NOT EXISTS 'guest';

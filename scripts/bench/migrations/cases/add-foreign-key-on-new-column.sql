@@ -1,0 +1,2 @@
+-- expect: compatible
+ALTER TABLE orders ADD COLUMN parent bigint REFERENCES orders (id);

@@ -1,0 +1,2 @@
+-- expect: compatible
+ALTER TABLE users ADD COLUMN phone text UNIQUE;

@@ -1,0 +1,2 @@
+-- expect: breaking
+ALTER TABLE users ALTER COLUMN nick TYPE varchar(20);

@@ -1,0 +1,3 @@
+-- expect: compatible
+-- rewrites: public.archive
+ALTER TABLE archive ALTER COLUMN id TYPE bigint;

@@ -1,0 +1,2 @@
+-- expect: compatible
+ALTER DOMAIN percentage DROP CONSTRAINT percentage_check;

@@ -1,0 +1,2 @@
+-- expect: compatible
+ALTER TABLE orders DROP CONSTRAINT orders_total_check;

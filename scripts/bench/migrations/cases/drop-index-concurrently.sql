@@ -1,0 +1,3 @@
+-- expect: compatible
+-- transaction: no
+DROP INDEX CONCURRENTLY IF EXISTS orders_user;

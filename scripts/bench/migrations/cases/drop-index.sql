@@ -1,0 +1,3 @@
+-- expect: compatible
+-- locks: AccessExclusive public.orders
+DROP INDEX orders_user;

@@ -1,0 +1,2 @@
+-- expect: breaking
+ALTER TABLE orders ALTER COLUMN state DROP DEFAULT;

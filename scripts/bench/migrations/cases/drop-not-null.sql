@@ -1,0 +1,2 @@
+-- expect: compatible
+ALTER TABLE orders ALTER COLUMN state DROP NOT NULL;

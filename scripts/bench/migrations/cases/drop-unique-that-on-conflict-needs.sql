@@ -1,0 +1,2 @@
+-- expect: breaking
+DROP INDEX orders_ticket;

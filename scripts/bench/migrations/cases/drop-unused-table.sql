@@ -1,0 +1,2 @@
+-- expect: compatible
+DROP TABLE archive;

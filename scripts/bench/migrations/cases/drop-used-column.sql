@@ -1,0 +1,2 @@
+-- expect: breaking
+ALTER TABLE users DROP COLUMN age;

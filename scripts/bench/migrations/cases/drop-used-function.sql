@@ -1,0 +1,2 @@
+-- expect: breaking
+DROP FUNCTION total_of(bigint);

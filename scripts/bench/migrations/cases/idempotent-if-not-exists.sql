@@ -1,0 +1,3 @@
+-- expect: compatible
+-- history: no
+ALTER TABLE users ADD COLUMN IF NOT EXISTS phone text;

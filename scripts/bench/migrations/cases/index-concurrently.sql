@@ -1,0 +1,4 @@
+-- expect: compatible
+-- transaction: no
+-- convergent: no
+CREATE INDEX CONCURRENTLY orders_state ON orders (state);

@@ -1,0 +1,3 @@
+-- expect: compatible
+-- locks: Share public.orders
+CREATE INDEX orders_state ON orders (state);

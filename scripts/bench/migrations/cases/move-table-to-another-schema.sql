@@ -1,0 +1,3 @@
+-- expect: breaking
+CREATE SCHEMA shop;
+ALTER TABLE orders SET SCHEMA shop;

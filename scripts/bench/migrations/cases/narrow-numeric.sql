@@ -1,0 +1,3 @@
+-- expect: breaking
+-- rewrites: public.orders
+ALTER TABLE orders ALTER COLUMN total TYPE numeric(5, 2);

@@ -1,0 +1,4 @@
+-- expect: compatible
+-- history: no
+-- idempotent: no
+UPDATE users SET balance = balance + 10;

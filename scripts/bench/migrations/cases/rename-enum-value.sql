@@ -1,0 +1,2 @@
+-- expect: breaking
+ALTER TYPE role RENAME VALUE 'admin' TO 'owner';

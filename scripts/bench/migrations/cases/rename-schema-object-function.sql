@@ -1,0 +1,2 @@
+-- expect: breaking
+ALTER FUNCTION total_of(bigint) RENAME TO sum_of;

@@ -1,0 +1,3 @@
+-- expect: compatible
+ALTER TABLE archive RENAME TO archives;
+CREATE VIEW archive AS SELECT * FROM archives;

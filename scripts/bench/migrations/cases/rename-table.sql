@@ -1,0 +1,2 @@
+-- expect: breaking
+ALTER TABLE orders RENAME TO purchases;

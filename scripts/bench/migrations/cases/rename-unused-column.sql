@@ -1,0 +1,2 @@
+-- expect: compatible
+ALTER TABLE users RENAME COLUMN legacy TO former;

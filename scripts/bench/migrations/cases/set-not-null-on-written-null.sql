@@ -1,0 +1,3 @@
+-- expect: breaking
+UPDATE users SET name = '' WHERE name IS NULL;
+ALTER TABLE users ALTER COLUMN name SET NOT NULL;

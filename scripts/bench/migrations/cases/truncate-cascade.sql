@@ -1,0 +1,2 @@
+-- expect: compatible
+TRUNCATE archive CASCADE;

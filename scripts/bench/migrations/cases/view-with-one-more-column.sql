@@ -1,0 +1,2 @@
+-- expect: compatible
+CREATE OR REPLACE VIEW admins AS SELECT id, email, name FROM users WHERE role = 'admin';

@@ -1,0 +1,2 @@
+-- expect: compatible
+ALTER TABLE orders ALTER COLUMN total TYPE numeric(12, 2);

@@ -1,0 +1,2 @@
+-- expect: compatible
+ALTER TABLE users ALTER COLUMN nick TYPE varchar(80);
