@@ -17,7 +17,7 @@ use crate::migrator::Migrator;
 use crate::outcome::Outcome;
 use crate::reason::Reason;
 use crate::rehearse::Verdict;
-use crate::watch::{Watch, Watched};
+use crate::watch::{Ledger, Watch, Watched};
 
 /// How often, where a rehearsal has shown that it may be run again.
 const RETRIES: u32 = 5;
@@ -62,8 +62,9 @@ impl<'a> Attempts<'a> {
         client: &mut Client,
         before: &Mark,
     ) -> Result<(Attempt, Outcome, u32), MigrateError> {
+        let mut ledger = Ledger::default();
         for tries in 1.. {
-            let attempt = self.attempt(migrator);
+            let attempt = self.attempt(migrator, ledger);
             let application = &migrator.application;
             let outcome = Outcome::find(self.ctx, client, application, before, &attempt.watched.ledger)?;
             let again =
@@ -77,12 +78,13 @@ impl<'a> Attempts<'a> {
             let data = json!({"attempt": tries, "reason": attempt.reason, "pause_ms": pause.as_millis()});
             self.ctx.session.emit.warning("again", &msg, data)?;
             self.ctx.session.deadline.sleep(pause);
+            ledger = attempt.watched.ledger;
         }
         unreachable!("the last attempt returns")
     }
 
     /// Runs the migrator to its end, watched; its lines become records.
-    fn attempt(&self, migrator: &mut Migrator) -> Attempt {
+    fn attempt(&self, migrator: &mut Migrator, ledger: Ledger) -> Attempt {
         let (session, done) = (self.ctx.session, AtomicBool::new(false));
         let application = migrator.application.clone();
         let watch = Watch {
@@ -93,7 +95,7 @@ impl<'a> Attempts<'a> {
         };
         let mut reason = Reason::default();
         let (ended, watched) = std::thread::scope(|scope| {
-            let watching = scope.spawn(|| watch.run(&done));
+            let watching = scope.spawn(|| watch.run(&done, ledger));
             let runner = Runner { emit: &session.emit, deadline: session.deadline };
             let ended = runner.stream(&mut migrator.command, |stream, line| {
                 reason.hear(line);

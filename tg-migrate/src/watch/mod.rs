@@ -58,9 +58,10 @@ struct Eyes {
 }
 
 impl Watch<'_> {
-    /// Until the migrator has ended. What can't be seen is told once; the migration does not depend on it.
-    pub(crate) fn run(&self, done: &AtomicBool) -> Watched {
-        let (mut watched, mut eyes, mut told) = (Watched::default(), None, BTreeSet::new());
+    /// Until the migrator has ended, adding to what earlier attempts came to. What can't be seen is told once; the migration does not depend on it.
+    pub(crate) fn run(&self, done: &AtomicBool, ledger: Ledger) -> Watched {
+        let mut watched = Watched { ledger, cancelled: None };
+        let (mut eyes, mut told) = (None, BTreeSet::new());
         let (mut addresses, mut slowly) = (Vec::new(), None);
         while !done.load(Ordering::Relaxed) {
             let begun = Instant::now();
