@@ -19,8 +19,10 @@ impl Swap<'_> {
         let until = std::time::SystemTime::now() + keep;
         self.intent.resting = self.api()?.others.into_iter().map(|c| c.id).collect();
         self.intent.kept_until = Some(humantime::format_rfc3339_seconds(until).to_string());
+        // From here on nothing is undone, not even where a full disk takes neither of the two lines.
+        self.intent.phase = Phase::Kept;
         self.put_on_record()?;
-        self.enter(Phase::Kept)
+        self.intent.write(&self.state)
     }
 }
 
