@@ -21,6 +21,11 @@ services:
     volumes: !override $2
 EOF
   docker compose up -d --quiet-pull 2>/dev/null
+  it_serves
+}
+
+# A balancer that has just started answers 503 until it has found its servers.
+it_serves() {
   for _ in {1..100}; do
     curl -fs -m 2 -o /dev/null "$TG_LAB_URL/v1/health/ready" && return
     sleep 0.1
@@ -77,6 +82,7 @@ there_and_back() {
   sed -i 's|^ *stats socket .*|    stats socket /run/tg/admin.sock level admin|' haproxy/haproxy.cfg
   in_front tg-lab/haproxy:3.0 '["./haproxy:/etc/haproxy:ro", "./run:/run/tg"]'
   docker compose restart -t 1 lb
+  it_serves
   export TG_BALANCER='{"haproxy": "./run/admin.sock", "state": "./haproxy/servers.state"}'
   there_and_back haproxy
   nothing_failed
