@@ -62,8 +62,9 @@ impl<'a> Attempts<'a> {
         client: &mut Client,
         before: &Mark,
     ) -> Result<(Attempt, Outcome, u32), MigrateError> {
-        let mut ledger = Ledger::default();
-        for tries in 1.. {
+        let (mut tries, mut ledger) = (0, Ledger::default());
+        loop {
+            tries += 1;
             let attempt = self.attempt(migrator, ledger);
             let application = &migrator.application;
             let outcome = Outcome::find(self.ctx, client, application, before, &attempt.watched.ledger)?;
@@ -80,7 +81,6 @@ impl<'a> Attempts<'a> {
             self.ctx.session.deadline.sleep(pause);
             ledger = attempt.watched.ledger;
         }
-        unreachable!("the last attempt returns")
     }
 
     /// Runs the migrator to its end, watched; its lines become records.

@@ -74,6 +74,12 @@ impl Ledger {
         }
     }
 
+    /// Nobody looks for a while: what goes on now is not taken to go on until the next look.
+    pub(super) fn pause(&mut self) {
+        self.spells.values_mut().for_each(|spell| spell.since = None);
+        self.first_seen.clear();
+    }
+
     fn waited(&mut self, victim: &Victim, now: Instant) -> u64 {
         let seen = *self.first_seen.entry(victim.pid).or_insert(now);
         victim.waited_ms.unwrap_or_else(|| milliseconds(now.duration_since(seen)))
@@ -173,6 +179,21 @@ mod tests {
             ..Victim::default()
         };
         Sample { sessions: vec![session], victims: victims.iter().map(victim).collect() }
+    }
+
+    #[test]
+    fn what_an_attempt_leaves_open_does_not_go_on_until_the_next_one() {
+        let begun = Instant::now();
+        let (waits, victims) = (false, [(2, None)]);
+        let mut ledger = Ledger::default();
+        ledger.add(&sample(waits, &victims), at(begun, 0), NAME);
+        ledger.add(&sample(waits, &victims), at(begun, 100), NAME);
+        ledger.pause();
+        ledger.add(&sample(waits, &victims), at(begun, 60_000), NAME);
+        ledger.add(&sample(waits, &victims), at(begun, 60_100), NAME);
+        assert_eq!(ledger.longest_block_ms(), 100);
+        let names = HashMap::from([(7, "t".to_owned())]);
+        assert_eq!(ledger.records(&names)[0].1["waited_ms"], 200);
     }
 
     fn at(begun: Instant, ms: u64) -> Instant {

@@ -78,6 +78,7 @@ impl Watch<'_> {
             }
             std::thread::sleep(LOOK.saturating_sub(begun.elapsed()));
         }
+        watched.ledger.pause();
         watched
     }
 
