@@ -29,8 +29,14 @@ pub fn unsigned(bytes: i64) -> u64 {
 
 /// Bytes that we may still write in a directory.
 pub fn free(directory: &Path) -> Result<u64, Error> {
+    Ok(room(directory)?.0)
+}
+
+/// Bytes that we may still write in a directory, and all bytes of its file system.
+pub fn room(directory: &Path) -> Result<(u64, u64), Error> {
     let stat = rustix::fs::statvfs(directory).map_err(|e| Error::file(directory, &e.into()))?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    Ok((bytes(stat.f_bavail), bytes(stat.f_blocks)))
 }
 
 #[cfg(test)]

@@ -33,6 +33,13 @@ pub fn seconds(time: &str) -> Option<u64> {
     Some(at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs())
 }
 
+/// Milliseconds since 1970 of a time that [`rfc3339`] wrote.
+#[must_use]
+pub fn millis(time: &str) -> Option<u64> {
+    let at = humantime::parse_rfc3339(time).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    u64::try_from(at.as_millis()).ok()
+}
+
 /// Seconds since a time that [`rfc3339`] wrote.
 #[must_use]
 pub fn age_s(created: &str) -> Option<u64> {

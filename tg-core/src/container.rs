@@ -41,6 +41,8 @@ pub struct Container {
     pub restarts: i64,
     /// Killed for want of memory.
     pub oom_killed: bool,
+    /// The most memory that it may take, bytes; `None` without a limit.
+    pub memory_limit: Option<u64>,
     /// Its address on each network.
     #[serde(skip)]
     pub addresses: Vec<String>,
@@ -80,6 +82,14 @@ impl Container {
         }
         self.addresses.first().map(|address| (address.clone(), port))
     }
+
+    /// The URL of a path on one of its ports, as [`Self::reach`] finds it.
+    #[must_use]
+    pub fn url(&self, port: u16, path: &str) -> Option<String> {
+        let (host, port) = self.reach(port)?;
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        Some(format!("http://{host}:{port}{path}"))
+    }
 }
 
 impl From<ContainerInspectResponse> for Container {
@@ -113,6 +123,11 @@ impl From<ContainerInspectResponse> for Container {
             exit_code: state.exit_code.unwrap_or_default(),
             restarts: inspect.restart_count.unwrap_or_default(),
             oom_killed: state.oom_killed.unwrap_or_default(),
+            memory_limit: inspect
+                .host_config
+                .and_then(|host| host.memory)
+                .and_then(|bytes| u64::try_from(bytes).ok())
+                .filter(|bytes| *bytes > 0),
             addresses,
             published: published.collect(),
             config_hash: label(HASH_LABEL),

@@ -142,6 +142,20 @@ impl Target {
         })
     }
 
+    /// Parses a URL of the command line, where a password would stand in the process list: it comes from the
+    /// password file (`PGPASSFILE`, else `~/.pgpass`).
+    pub fn from_argument(text: &str) -> Result<Self, Error> {
+        let mut target = Self::from_url(text, "the command line")?;
+        if target.password.is_some() {
+            return Err(Error::Usage {
+                problem: "no password may stand in a URL on the command line".into(),
+                hint: "write it into ~/.pgpass, or into the file that PGPASSFILE names".into(),
+            });
+        }
+        target.password = passfile::lookup(&target.host, target.port, &target.name, &target.user);
+        Ok(target)
+    }
+
     /// `host:port/name`, for messages; the name alone where the service has not been looked for.
     #[must_use]
     pub fn place(&self) -> String {

@@ -67,6 +67,10 @@ impl Engine {
         }
     }
 
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     /// The containers of a Compose service, running or not, by name; one-off ones too.
     pub fn containers(&self, project: &str, service: &str) -> Result<Vec<Container>, Error> {
         self.labelled(&[format!("{PROJECT_LABEL}={project}"), format!("{SERVICE_LABEL}={service}")])

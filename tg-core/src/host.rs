@@ -1,10 +1,12 @@
 //! What the host has left, and what its engine can do.
 
+use bollard::models::ContainerStatsResponse;
 use bollard::query_parameters as query;
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 
 use crate::Error;
-use crate::engine::{ANSWER, Engine};
+use crate::engine::{ANSWER, Engine, absent, classify};
 use crate::settings::process_env;
 
 impl Engine {
@@ -15,19 +17,29 @@ impl Engine {
         (version.major_version, version.minor_version)
     }
 
-    /// Bytes of memory that a running container uses, without the file cache that can be dropped, as
-    /// docker-stats(1) counts them; `None` where the engine does not say it.
-    pub fn memory_used(&self, id: &str) -> Result<Option<u64>, Error> {
-        let options = query::StatsOptionsBuilder::new().stream(false).one_shot(true).build();
-        let mut stream = self.docker.stats(id, Some(options));
-        let stats = self.ask(ANSWER, async { stream.next().await.transpose() })?;
-        Ok(stats.and_then(|s| s.memory_stats).and_then(|memory| {
-            let fields = memory.stats.unwrap_or_default();
-            // cgroup v2 and v1 name it differently.
-            let cache = fields.get("inactive_file").or_else(|| fields.get("total_inactive_file"));
-            Some(memory.usage?.saturating_sub(cache.copied().unwrap_or_default()))
-        }))
+    /// Bytes of memory that each of these running containers uses, without the file cache that can be dropped, as
+    /// docker-stats(1) counts them; `None` where the engine does not say it. All are asked at once: the engine looks once a second, and
+    /// lets each question wait for its next look.
+    pub fn memory_used(&self, ids: &[&str]) -> Result<Vec<Option<u64>>, Error> {
+        let options = || query::StatsOptionsBuilder::new().stream(false).one_shot(true).build();
+        let questions = ids.iter().map(|id| {
+            let mut stream = self.docker.stats(id, Some(options()));
+            async move { stream.next().await.transpose() }
+        });
+        let answers = self.ask(ANSWER, async { Ok(join_all(questions).await) })?;
+        answers
+            .into_iter()
+            .map(|answer| absent(answer.map_err(|e| classify(&e))).map(|s| s.flatten().and_then(used)))
+            .collect()
     }
+}
+
+fn used(stats: ContainerStatsResponse) -> Option<u64> {
+    let memory = stats.memory_stats?;
+    let fields = memory.stats.unwrap_or_default();
+    // cgroup v2 and v1 name it differently.
+    let cache = fields.get("inactive_file").or_else(|| fields.get("total_inactive_file"));
+    Some(memory.usage?.saturating_sub(cache.copied().unwrap_or_default()))
 }
 
 /// Bytes of memory that new processes can take on the engine's host (`MemAvailable` of proc(5));

@@ -47,15 +47,20 @@ impl Journal {
 /// cut in half is passed over: its step counts as not ended.
 #[must_use]
 pub fn steps(state: &State, run: &str) -> Vec<Value> {
+    let mut all = lines(state, run);
+    all.retain(|line| line["type"] == "step");
+    all
+}
+
+/// All lines of a run, in the same order.
+#[must_use]
+pub fn lines(state: &State, run: &str) -> Vec<Value> {
     let files = numbered(&state.run_dir(run)).into_iter().map(|(_, path)| path);
-    let lines = files.filter_map(|path| fs::read_to_string(path).ok());
+    let texts = files.filter_map(|path| fs::read_to_string(path).ok());
     let parse = |text: String| -> Vec<Value> {
-        text.lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(|line| line["type"] == "step")
-            .collect()
+        text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).collect()
     };
-    lines.flat_map(parse).collect()
+    texts.flat_map(parse).collect()
 }
 
 /// The data of the first or last journaled line of a step in a state.

@@ -5,6 +5,7 @@
 mod archive;
 pub mod atomic_file;
 pub mod backup;
+pub mod balancer;
 pub mod bytes;
 pub mod cli;
 pub mod clock;
@@ -30,6 +31,7 @@ pub mod job;
 pub mod journal;
 mod lifecycle;
 pub mod lock;
+pub mod logs;
 pub mod messages;
 mod network;
 pub mod ours;
@@ -44,6 +46,7 @@ pub mod session;
 pub mod settings;
 pub mod sql;
 pub mod state;
+
 pub mod template;
 mod text;
 pub mod thread;

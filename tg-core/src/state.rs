@@ -46,7 +46,7 @@ impl State {
         self.root.join("swap.json")
     }
 
-    /// Containers that a swap keeps for the way back: they run, and serve nobody. Full identifiers.
+    /// Containers that a swap keeps for the way back: instances that run and serve nobody, workers that are stopped. Full identifiers.
     #[must_use]
     pub fn resting(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.swap()).unwrap_or_default();

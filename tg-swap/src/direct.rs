@@ -77,12 +77,12 @@ fn await_ready(
 ) -> Result<Duration, SwapError> {
     let (path, port) = plan.project.health_place()?;
     let token = plan.project.health_token(session.emit.redactor())?;
-    let prober = Prober::new("tg-swap", token.as_ref(), Expect::Any, session.emit.redactor());
+    let prober = Prober::new("tg-swap", token.as_ref(), Expect::default(), session.emit.redactor());
     loop {
         let mut reason = None;
         for container in instances(plan)? {
-            let verdict = match container.reach(port).filter(|_| container.running()) {
-                Some((host, port)) => prober.probe(&format!("http://{host}:{port}{path}"), ANSWER),
+            let verdict = match container.url(port, &path).filter(|_| container.running()) {
+                Some(url) => prober.probe(&url, ANSWER),
                 None => {
                     Verdict::no(format!("it is {} with exit code {}", container.state, container.exit_code))
                 }

@@ -8,9 +8,9 @@ use tg_core::session::Session;
 use tg_core::version::Distance;
 use tg_core::{Exit, Fault};
 
-use crate::balancer::BalancerError;
 use crate::cli::Accept;
 use crate::registry::repository::Repository;
+use tg_core::balancer::BalancerError;
 
 /// How many last lines of a container's output tell why it failed.
 const LOG_LINES: u32 = 20;

@@ -137,10 +137,9 @@ fn facts(plan: &Plan, succession: &Succession, then: &Value) -> Result<Facts, Sw
 /// `None` where it can't be told.
 fn memory(plan: &Plan, service: &str) -> Result<Option<Memory>, SwapError> {
     let Some(available) = host::memory_available() else { return Ok(None) };
-    let mut used = 0;
-    for container in plan.engine.running(&plan.project.name, service)? {
-        used += plan.engine.memory_used(&container.id)?.unwrap_or_default();
-    }
+    let running = plan.engine.running(&plan.project.name, service)?;
+    let ids: Vec<&str> = running.iter().map(|container| container.id.as_str()).collect();
+    let used = plan.engine.memory_used(&ids)?.into_iter().flatten().sum();
     Ok(Some(Memory { available, used }))
 }
 

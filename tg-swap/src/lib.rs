@@ -1,6 +1,5 @@
 //! Moves the application's services to another release, and back to the very images that ran.
 
-mod balancer;
 mod before;
 mod cli;
 mod direct;

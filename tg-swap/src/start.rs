@@ -8,7 +8,6 @@ use tg_core::process::Runner;
 use tg_core::release::{self, Edit, Pin};
 use tg_core::session::{Answer, Session};
 
-use crate::balancer::{self, Duty, Instance, Post};
 use crate::before::Before;
 use crate::cli::{Cli, To, Which};
 use crate::effects::{DryRun, Effects, Real};
@@ -17,6 +16,7 @@ use crate::plan::Plan;
 use crate::stale;
 use crate::stop::{object, words};
 use crate::swap::Intent;
+use tg_core::balancer::{self, Duty, Instance, Post};
 
 pub(crate) fn run(session: &Session, cli: &Cli, which: &Which, to: &To) -> Result<Answer, SwapError> {
     let plan = Plan::read(session, which)?;

@@ -1,6 +1,7 @@
 //! From a response to a verdict: 2xx, and a body that says well, and the expected version.
 
-use super::body::{Said, Tone};
+use super::body::{self, Said, Tone};
+use super::expect::{Expect, Release};
 use super::printable::printable;
 use super::verdict::Verdict;
 
@@ -14,32 +15,24 @@ pub(crate) struct Response {
     pub(crate) location: Option<String>,
     /// `X-Version`, for bodies that keep their release to themselves.
     pub(crate) header_version: Option<String>,
-    pub(crate) said: Said,
+    /// `Content-Encoding`; none was asked for.
+    pub(crate) encoding: Option<String>,
+    pub(crate) body: Vec<u8>,
     /// Whether a token was sent.
     pub(crate) with_token: bool,
 }
 
-/// Which release must answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expect {
-    /// Any.
-    Any,
-    /// This one, and it must say so.
-    Version(String),
-    /// This one, unless it does not say which it is.
-    IfTold(String),
-}
-
 /// Judges a response.
-pub(crate) fn judge(response: Response, expect: &Expect) -> Verdict {
-    let (expected, must_tell) = match expect {
-        Expect::Any => (None, false),
-        Expect::Version(version) => (Some(version.as_str()), true),
-        Expect::IfTold(version) => (Some(version.as_str()), false),
+pub(crate) fn judge(response: &Response, expect: &Expect) -> Verdict {
+    let (expected, must_tell) = match &expect.release {
+        Release::Any => (None, false),
+        Release::Exactly(version) => (Some(version.as_str()), true),
+        Release::IfTold(version) => (Some(version.as_str()), false),
     };
-    let version = version(&response, expected);
-    let mut reason = answer_problem(&response);
-    let mut hint = answer_hint(&response, reason.is_some());
+    let said = body::read(&response.body);
+    let version = version(&said, response.header_version.as_ref(), expected);
+    let mut reason = answer_problem(response, &said, expect);
+    let mut hint = answer_hint(response, &said, reason.is_some());
     if let (None, Some(expected)) = (&reason, expected) {
         reason = match &version {
             Some(version) if same_version(version, expected) => None,
@@ -55,41 +48,58 @@ pub(crate) fn judge(response: Response, expect: &Expect) -> Verdict {
     let ready = reason.is_none();
     Verdict {
         ready,
-        warns: ready && response.said.tone == Tone::Warn,
+        warns: ready && said.tone == Tone::Warn,
         status: Some(response.status),
-        says: response.said.word,
+        says: said.word,
         version,
         reason,
         hint,
-        failing: response.said.failing,
+        failing: said.failing,
         ..Verdict::default()
     }
 }
 
 /// Why the status or the body does not mean ready.
-fn answer_problem(response: &Response) -> Option<String> {
+fn answer_problem(response: &Response, said: &Said, expect: &Expect) -> Option<String> {
     let status = response.status;
-    let said = &response.said;
     let word = said.word.as_ref().filter(|_| said.tone == Tone::Bad).map(|w| format!("its status is {w:?}"));
     let failing = said.failing.iter().map(ToString::to_string);
     let details = |first: String| {
         let all: Vec<_> = [first].into_iter().chain(word.clone()).chain(failing).collect();
         Some(all.join("; "))
     };
-    match (status, said.tone) {
-        (200..=299, Tone::Well | Tone::Warn) => None,
-        (200..=299, Tone::Bad) => details(format!("it answers {status}, but is not well")),
-        (200..=299, Tone::Silent) => Some("its body does not say whether it is well".into()),
-        (300..=399, _) => {
-            let place = response.location.as_deref().unwrap_or("nowhere");
-            Some(format!("it redirects with {status} to {place}, which is not followed"))
+    let success = (200..=299).contains(&status);
+    let expected = if expect.status.is_empty() { success } else { expect.status.contains(&status) };
+    if !expected && (300..=399).contains(&status) {
+        let place = response.location.as_deref().unwrap_or("nowhere");
+        return Some(format!("it redirects with {status} to {place}, which is not followed"));
+    }
+    if !expected {
+        let codes = expect.status.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+        let wanted = if codes.is_empty() { String::new() } else { format!(", {codes} is expected") };
+        return details(format!("it answers {status}{wanted}"));
+    }
+    match said.tone {
+        // What says that it is not well is not, whatever else it says.
+        Tone::Bad if success && !plain(said, expect) => {
+            details(format!("it answers {status}, but is not well"))
         }
-        _ => details(format!("it answers {status}")),
+        _ if expect.asks_the_body() => expect.lacks(&response.body),
+        Tone::Silent if success => Some(match &response.encoding {
+            Some(encoding) => format!("its body is encoded ({encoding}), which was not asked for"),
+            None => "its body does not say whether it is well".into(),
+        }),
+        _ => None,
     }
 }
 
-fn answer_hint(response: &Response, not_ready: bool) -> Option<String> {
-    match (response.status, response.said.tone) {
+/// A word alone that nobody knows is no status where the body is matched anyway.
+fn plain(said: &Said, expect: &Expect) -> bool {
+    expect.asks_the_body() && said.word.as_deref().is_some_and(|word| !body::means_no(word))
+}
+
+fn answer_hint(response: &Response, said: &Said, not_ready: bool) -> Option<String> {
+    match (response.status, said.tone) {
         _ if !not_ready => None,
         (401 | 403, _) if response.with_token => Some("is the token right?".into()),
         (401 | 403, _) => Some("it wants a token; see --token-file".into()),
@@ -100,10 +110,10 @@ fn answer_hint(response: &Response, not_ready: bool) -> Option<String> {
 
 /// The release: the expected one if any place of the body has it, else the first place. A header
 /// may come from a proxy, so it counts only when the body says nothing.
-fn version(response: &Response, expected: Option<&str>) -> Option<String> {
-    let versions = &response.said.versions;
+fn version(said: &Said, header: Option<&String>, expected: Option<&str>) -> Option<String> {
+    let versions = &said.versions;
     let expected_one = versions.iter().find(|v| expected.is_some_and(|e| same_version(v, e)));
-    let found = expected_one.or(versions.first()).or(response.header_version.as_ref());
+    let found = expected_one.or(versions.first()).or(header);
     found.map(|v| printable(v, LONGEST_VERSION))
 }
 
@@ -122,19 +132,37 @@ fn bare(version: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::body;
+    use super::super::expect::Place;
     use super::*;
 
     fn verdict(status: u16, body: &str, header: Option<&str>, expected: Option<&str>) -> Verdict {
-        let response = Response {
+        let release = expected.map_or(Release::Any, |version| Release::Exactly(version.to_owned()));
+        judge(&response(status, body, header), &Expect::release(release))
+    }
+
+    fn response(status: u16, body: &str, header: Option<&str>) -> Response {
+        Response {
             status,
             location: None,
             header_version: header.map(str::to_owned),
-            said: body::read(body.as_bytes()),
+            encoding: None,
+            body: body.into(),
             with_token: false,
-        };
-        let expect = expected.map_or(Expect::Any, |version| Expect::Version(version.to_owned()));
-        judge(response, &expect)
+        }
+    }
+
+    #[test]
+    fn what_is_expected_by_name_takes_the_place_of_a_status_word_and_not_of_a_bad_one() {
+        let json = |place: &str| Expect { json: vec![Place::parse(place).unwrap()], ..Expect::default() };
+        assert!(judge(&response(200, r#"{"db":"up"}"#, None), &json("/db=up")).ready);
+        assert!(!judge(&response(200, r#"{"db":"up","status":"error"}"#, None), &json("/db=up")).ready);
+        let codes = Expect { status: vec![401, 204], ..Expect::default() };
+        assert!(judge(&response(401, "who are you?", None), &codes).ready);
+        let refused = judge(&response(200, r#"{"status":"ok"}"#, None), &codes);
+        assert_eq!(refused.reason.unwrap(), "it answers 200, 401 or 204 is expected");
+        let page = Expect { body: Some(regex_lite::Regex::new("Welcome").unwrap()), ..Expect::default() };
+        assert!(judge(&response(200, "Welcome", None), &page).ready);
+        assert!(!judge(&response(200, "error", None), &page).ready);
     }
 
     #[test]
@@ -182,10 +210,8 @@ mod tests {
     #[test]
     fn a_version_that_need_not_be_told_may_still_not_be_another() {
         let judged = |body: &str| {
-            let said = body::read(body.as_bytes());
-            let response =
-                Response { status: 200, location: None, header_version: None, said, with_token: false };
-            judge(response, &Expect::IfTold("1.5.0".into())).ready
+            let expect = Expect::release(Release::IfTold("1.5.0".into()));
+            judge(&response(200, body, None), &expect).ready
         };
         assert!(judged(r#"{"status":"ok"}"#) && judged(r#"{"status":"ok","version":"1.5.0"}"#));
         assert!(!judged(r#"{"status":"ok","version":"1.4.0"}"#));

@@ -1,15 +1,18 @@
 //! Whether something is ready: one strict `GET` and what its answer says.
 
 mod body;
+mod expect;
 mod failing;
 mod judge;
+mod manners;
 mod printable;
 mod probe;
 pub mod token;
 mod verdict;
 
+pub use expect::{Expect, Place, Release};
 pub use failing::Failing;
-pub use judge::Expect;
+pub use manners::{Manners, Resolve, header, roots};
 pub use printable::printable;
 pub use probe::Prober;
 pub use token::Token;

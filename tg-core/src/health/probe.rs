@@ -6,11 +6,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::redact::Redactor;
-use ureq::http::HeaderMap;
+use ureq::config::RedirectAuthHeaders;
+use ureq::http::{HeaderMap, HeaderName, HeaderValue};
+use ureq::tls::TlsConfig;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Error};
 
-use super::body;
-use super::judge::{Expect, Response, judge};
+use super::expect::Expect;
+use super::judge::{Response, judge};
+use super::manners::{Book, Manners};
 use super::printable::printable;
 use super::token::Token;
 use super::verdict::Verdict;
@@ -24,6 +29,7 @@ const LONGEST_TEXT: usize = 200;
 pub struct Prober {
     agent: Agent,
     authorization: Option<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     expect: Expect,
     redactor: Arc<Redactor>,
 }
@@ -32,28 +38,46 @@ impl Prober {
     /// A prober that calls itself by this name and sends this token.
     #[must_use]
     pub fn new(user_agent: &str, token: Option<&Token>, expect: Expect, redactor: &Arc<Redactor>) -> Self {
-        let agent = Agent::config_builder()
+        Self::with_manners(user_agent, token, expect, redactor, Manners::default())
+    }
+
+    /// The same, asking in its own way.
+    #[must_use]
+    pub fn with_manners(
+        user_agent: &str,
+        token: Option<&Token>,
+        expect: Expect,
+        redactor: &Arc<Redactor>,
+        manners: Manners,
+    ) -> Self {
+        let mut config = Agent::config_builder();
+        if let Some(roots) = manners.roots {
+            config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
+        }
+        let config = config
             .http_status_as_error(false)
             // The token is meant for this URL and no other.
-            .max_redirects(0)
+            .max_redirects(manners.redirects)
+            .redirect_auth_headers(RedirectAuthHeaders::Never)
             // A proxy of the environment knows neither loopback nor the containers' network.
             .proxy(None)
             // A kept connection would be answered by the same instance again.
             .max_idle_connections(0)
             .user_agent(user_agent)
             .accept("application/health+json, application/json, text/plain, */*")
-            .build()
-            .new_agent();
+            .build();
+        let book = Book { known: manners.resolve, system: DefaultResolver::default() };
+        let agent = Agent::with_parts(config, DefaultConnector::default(), book);
         let authorization = token.map(|token| format!("Bearer {}", token.secret()));
-        Prober { agent, authorization, expect, redactor: Arc::clone(redactor) }
+        Prober { agent, authorization, headers: manners.headers, expect, redactor: Arc::clone(redactor) }
     }
 
     /// Asks one URL; an answer after the limit is none.
     #[must_use]
     pub fn probe(&self, url: &str, limit: Duration) -> Verdict {
         let begun = Instant::now();
-        let mut verdict = match self.get(url, limit) {
-            Ok(response) => judge(response, &self.expect),
+        let mut verdict = match self.get(url, limit, LARGEST_BODY) {
+            Ok(response) => judge(&response, &self.expect),
             Err(error) => unanswered(&error, limit),
         };
         // Tenths of a millisecond are below what a network tells.
@@ -61,7 +85,18 @@ impl Prober {
         verdict
     }
 
-    fn get(&self, url: &str, limit: Duration) -> Result<Response, Error> {
+    /// The text at a URL, of at most so many bytes, whatever it says; what its status is or why it can't be had otherwise.
+    pub fn text(&self, url: &str, limit: Duration, most: u64) -> Result<String, String> {
+        match self.get(url, limit, most) {
+            Ok(response) if response.status == 200 => {
+                Ok(String::from_utf8_lossy(&response.body).into_owned())
+            }
+            Ok(response) => Err(format!("status {}", response.status)),
+            Err(error) => Err(unanswered(&error, limit).reason.unwrap_or_default()),
+        }
+    }
+
+    fn get(&self, url: &str, limit: Duration, most: u64) -> Result<Response, Error> {
         let mut request = self
             .agent
             .get(url)
@@ -73,16 +108,20 @@ impl Prober {
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization);
         }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
         let mut response = request.call()?;
         let status = response.status().as_u16();
         let location = self.header(response.headers(), "location");
         let header_version = self.header(response.headers(), "x-version");
-        let bytes = response.body_mut().with_config().limit(LARGEST_BODY).read_to_vec()?;
+        let encoding = self.header(response.headers(), "content-encoding").filter(|e| e != "identity");
+        let bytes = response.body_mut().with_config().limit(most).read_to_vec()?;
         // Before anything is cut: half a secret is not found any more.
         let bytes =
             std::str::from_utf8(&bytes).map_or(bytes.clone(), |t| self.redactor.clean(t).into_bytes());
         let with_token = self.authorization.is_some();
-        Ok(Response { status, location, header_version, said: body::read(&bytes), with_token })
+        Ok(Response { status, location, header_version, encoding, body: bytes, with_token })
     }
 
     fn header(&self, headers: &HeaderMap, name: &str) -> Option<String> {
@@ -104,7 +143,7 @@ fn unanswered(error: &Error, limit: Duration) -> Verdict {
         Error::Io(e) if lookup_failed(e) => ("its host name is not known".to_owned(), true),
         // rustls hands its reasons through the transport.
         Error::Io(e) if e.kind() == ErrorKind::InvalidData => {
-            (format!("TLS: {text}"), text.contains("certificate"))
+            (format!("TLS: {}", text.trim_start_matches("io: ")), text.contains("certificate"))
         }
         _ => (text, false),
     };

@@ -81,13 +81,12 @@ impl Play<'_> {
         let session = self.ctx.session;
         let (path, port) = self.ctx.project.health_place()?;
         let token = self.ctx.project.health_token(session.emit.redactor())?;
-        let prober = Prober::new(crate::TOOL, token.as_ref(), Expect::Any, session.emit.redactor());
+        let prober = Prober::new(crate::TOOL, token.as_ref(), Expect::default(), session.emit.redactor());
         let deadline = Deadline::after(Some(READY));
         let mut last = "it was not asked".to_owned();
         self.await_each(service, act, |container| {
-            if let Some(address) = container.addresses.first() {
-                let host = if address.contains(':') { format!("[{address}]") } else { address.clone() };
-                let verdict = prober.probe(&format!("http://{host}:{port}{path}"), Duration::from_secs(3));
+            if let Some(url) = container.url(port, &path) {
+                let verdict = prober.probe(&url, Duration::from_secs(3));
                 if verdict.ready {
                     return Some(Ok(()));
                 }

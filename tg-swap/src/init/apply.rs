@@ -13,9 +13,9 @@ use super::listing::Entry;
 use super::plan::Plan;
 use super::record::Record;
 use super::{Init, LB};
-use crate::balancer::Config;
 use crate::cli::Cli;
 use crate::stop::object;
+use tg_core::balancer::Config;
 
 pub(super) fn run(session: &Session, cli: &Cli, init: &Init) -> Result<Answer, InitError> {
     let project = Project::load(session)?;

@@ -5,7 +5,6 @@ use tg_core::release::Pin;
 use tg_core::session::{Answer, Session};
 
 use super::{commit, conclusion, in_hand, way_back};
-use crate::balancer::{self, Balancer};
 use crate::cli::{Cli, Role, To, Which};
 use crate::direct;
 use crate::effects::{Effects, Real};
@@ -16,6 +15,7 @@ use crate::plan::Plan;
 use crate::proof;
 use crate::start::serving;
 use crate::swap::{Intent, Options, Phase};
+use tg_core::balancer::{self, Balancer};
 
 /// The default action: swap to a release.
 pub(crate) fn run(session: &Session, cli: &Cli, to: &To, options: &Options) -> Result<Answer, SwapError> {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tg_core::container::Container;
-use tg_core::health::{Expect, Prober, Verdict};
+use tg_core::health::{Expect, Prober, Release, Verdict};
 use tg_core::process::Runner;
 use tg_core::project::Project;
 use tg_core::session::Session;
@@ -35,9 +35,9 @@ impl Readiness {
         let prober = |version: &str| {
             // A tag such as latest or a branch's name is nothing that an application would tell.
             let expect = if tg_core::version::is_release(version) {
-                Expect::IfTold(version.to_owned())
+                Expect::release(Release::IfTold(version.to_owned()))
             } else {
-                Expect::Any
+                Expect::default()
             };
             Prober::new("tg-swap", token.as_ref(), expect, session.emit.redactor())
         };

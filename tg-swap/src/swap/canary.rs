@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tg_core::process::Runner;
 
-use crate::balancer::{Counters, Duty};
 use crate::error::SwapError;
 use crate::swap::Swap;
+use tg_core::balancer::{Counters, Duty};
 
 /// Between two looks at the counters.
 const LOOK: Duration = Duration::from_millis(500);

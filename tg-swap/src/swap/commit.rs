@@ -8,11 +8,11 @@ use tg_core::session::{Answer, Session};
 use tg_core::state::State;
 
 use super::{conclusion, in_hand};
-use crate::balancer::Balancer;
 use crate::cli::{Cli, Which};
 use crate::error::SwapError;
 use crate::plan::Plan;
 use crate::swap::{Intent, Phase, Swap};
+use tg_core::balancer::Balancer;
 
 /// How often a commit for later looks whether it is still wanted.
 const GLANCE: Duration = Duration::from_secs(1);

@@ -9,11 +9,11 @@ use tg_core::session::{Answer, Session};
 use tg_core::state::State;
 
 use super::{keeper, way_back};
-use crate::balancer::Balancer;
 use crate::error::SwapError;
 use crate::plan::Plan;
 use crate::stop::object;
 use crate::swap::{ComposeUp, Intent, Phase, Swap};
+use tg_core::balancer::Balancer;
 
 /// Drives a swap to its end and gives the lock back before somebody waits for `commit`.
 pub(super) fn finish(

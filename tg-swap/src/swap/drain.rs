@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tg_core::container::Container;
 
-use crate::balancer::{Duty, sockets};
 use crate::error::SwapError;
 use crate::swap::options::OnDrainTimeout;
 use crate::swap::{Phase, Swap};
+use tg_core::balancer::{Duty, sockets};
 
 /// Between two looks; nothing must be in flight on two in a row.
 const LOOK: Duration = Duration::from_millis(100);

@@ -2,9 +2,9 @@
 
 use tg_core::container::Container;
 
-use crate::balancer::{Duty, Instance, Post, Seen};
 use crate::error::SwapError;
 use crate::swap::Swap;
+use tg_core::balancer::{Duty, Instance, Post, Seen};
 
 /// The containers of a service, running or not.
 #[derive(Clone, Debug, Default)]

@@ -6,11 +6,11 @@ use tg_core::session::{Answer, Session};
 use tg_core::state::State;
 
 use super::{conclusion, way_back};
-use crate::balancer::{self, Balancer};
 use crate::cli::{Cli, Which};
 use crate::error::SwapError;
 use crate::plan::Plan;
 use crate::swap::{Intent, Phase};
+use tg_core::balancer::{self, Balancer};
 
 /// The project's balancer.
 type Driver<'a> = Box<dyn Balancer + 'a>;

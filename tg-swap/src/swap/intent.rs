@@ -9,9 +9,9 @@ use tg_core::container::Container;
 use tg_core::state::State;
 use tg_core::{Error, atomic_file};
 
-use crate::balancer::Counters;
 use crate::error::SwapError;
 use crate::swap::options::Options;
+use tg_core::balancer::Counters;
 
 /// A swap that is not over: in the middle, or done with its old instances kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]

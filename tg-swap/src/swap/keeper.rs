@@ -17,7 +17,11 @@ impl Swap<'_> {
             return self.enter(Phase::Retire);
         }
         let until = std::time::SystemTime::now() + keep;
-        self.intent.resting = self.api()?.others.into_iter().map(|c| c.id).collect();
+        let mut others = self.api()?.others;
+        for service in &self.plan.project.worker {
+            others.extend(self.fleet(service)?.others);
+        }
+        self.intent.resting = others.into_iter().map(|c| c.id).collect();
         self.intent.kept_until = Some(humantime::format_rfc3339_seconds(until).to_string());
         // From here on nothing is undone, not even where a full disk takes neither of the two lines.
         self.intent.phase = Phase::Kept;

@@ -34,9 +34,9 @@ use tg_core::deadline::Deadline;
 use tg_core::session::Session;
 use tg_core::state::State;
 
-use crate::balancer::Balancer;
 use crate::error::SwapError;
 use crate::plan::Plan;
+use tg_core::balancer::Balancer;
 
 pub(crate) use self::begin::{pull_missing, run};
 pub(crate) use self::boot::Readiness;

@@ -7,13 +7,13 @@ use tg_core::process::Runner;
 use tg_core::release::{self, Pin};
 use tg_core::session::Session;
 
-use crate::balancer::Balancer;
 use crate::before::Before;
 use crate::effects::Effects;
 use crate::error::SwapError;
 use crate::lint::replicas;
 use crate::plan::Plan;
 use crate::swap::{Intent, Options, Phase, Release, Side};
+use tg_core::balancer::Balancer;
 
 impl Intent {
     /// Looks at what runs and at what shall run; `None` where that is the same.

@@ -3,9 +3,9 @@
 use serde_json::json;
 use tg_core::container::Container;
 
-use crate::balancer::Duty;
 use crate::error::SwapError;
 use crate::swap::{Phase, Swap};
+use tg_core::balancer::Duty;
 
 impl Swap<'_> {
     /// All others of some services.

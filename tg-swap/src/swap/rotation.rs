@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tg_core::container::Container;
 
-use crate::balancer::{Duty, Post, Seen};
 use crate::error::SwapError;
 use crate::swap::{Phase, Swap};
+use tg_core::balancer::{Duty, Post, Seen};
 
 /// How long the balancer's own check may take to pass for an instance that answers us.
 const CHECKED: Duration = Duration::from_secs(30);

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use tg_core::process::Runner;
 use tg_core::session::Session;
 
-use crate::balancer::{self, Instance, Seen};
 use crate::error::SwapError;
 use crate::plan::Plan;
 use crate::swap::{ComposeUp, Intent, Phase, Release};
+use tg_core::balancer::{self, Instance, Seen};
 
 /// What there is to say.
 #[derive(Default)]
@@ -26,7 +26,7 @@ pub(crate) fn tell(session: &Session, plan: &Plan) -> Result<Situation, SwapErro
         Ok(serving) => serving,
         Err(error) => {
             // A project without a balancer needs none for its status; one that is away is a problem.
-            if crate::balancer::Config::read(&plan.project).is_ok() {
+            if tg_core::balancer::Config::read(&plan.project).is_ok() {
                 situation.problems.push(error.to_string());
             }
             Vec::new()

@@ -6,11 +6,11 @@ use tg_core::session::{Answer, Session};
 use tg_core::state::State;
 
 use super::{commit, conclusion, in_hand};
-use crate::balancer::{self, Balancer};
 use crate::effects::Real;
 use crate::error::SwapError;
 use crate::plan::Plan;
 use crate::swap::{Intent, Options, Pace, Phase, Swap};
+use tg_core::balancer::{self, Balancer};
 
 /// Back to what ran before a run, without losing a request: by a flip of the balancer where its
 /// instances are still kept, else by a swap to its very images. `None` where no balancer is in front

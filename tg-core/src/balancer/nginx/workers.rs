@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use tg_core::inside::Process;
+use crate::inside::Process;
 
 /// What the master is called, before its own command line.
 const MASTER: &str = "nginx: master process ";

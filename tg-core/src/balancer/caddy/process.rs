@@ -1,8 +1,8 @@
 //! What Caddy's process tells of itself where the admin API has no word for it. Whatever can't be
 //! told is no: nothing is claimed that was not seen.
 
+use crate::version;
 use serde_json::Value;
-use tg_core::version;
 
 use super::admin::Admin;
 

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::Error;
+use crate::deadline::Deadline;
+use crate::emitter::Emitter;
+use crate::process::{Runner, describe, tail};
+use crate::project::Project;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tg_core::Error;
-use tg_core::deadline::Deadline;
-use tg_core::emitter::Emitter;
-use tg_core::process::{Runner, describe, tail};
-use tg_core::project::Project;
 
 use super::config::ExecConfig;
 use super::{Abilities, Balancer, BalancerError, Counters, Instance, Post, Seen};

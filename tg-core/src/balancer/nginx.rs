@@ -7,12 +7,12 @@ mod workers;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tg_core::container::Container;
-use tg_core::deadline::Deadline;
-use tg_core::engine::Engine;
-use tg_core::process::tail;
-use tg_core::project::{DEFAULT_API, Project};
-use tg_core::{Error, atomic_file};
+use crate::container::Container;
+use crate::deadline::Deadline;
+use crate::engine::Engine;
+use crate::process::tail;
+use crate::project::{DEFAULT_API, Project};
+use crate::{Error, atomic_file};
 
 use self::workers::Workers;
 use super::config::NginxConfig;

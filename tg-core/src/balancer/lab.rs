@@ -5,7 +5,7 @@ mod stack;
 
 use std::time::{Duration, Instant};
 
-use tg_core::engine::Engine;
+use crate::engine::Engine;
 
 use self::stack::Stack;
 use super::caddy::Caddy;

@@ -7,8 +7,8 @@ mod process;
 
 use std::cell::OnceCell;
 
+use crate::project::Project;
 use serde_json::{Value, json};
-use tg_core::project::Project;
 
 use self::admin::{Admin, Answer};
 use super::config::CaddyConfig;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use tg_core::messages::{Messages, Verbosity};
+use crate::messages::{Messages, Verbosity};
 
 use super::*;
 use crate::balancer::Duty;

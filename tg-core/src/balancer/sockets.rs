@@ -3,9 +3,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use tg_core::Error;
-use tg_core::container::Container;
-use tg_core::engine::Engine;
+use crate::Error;
+use crate::container::Container;
+use crate::engine::Engine;
 
 /// `TCP_ESTABLISHED`. Linux, include/net/tcp_states.h.
 const ESTABLISHED: &str = "01";
@@ -15,7 +15,7 @@ const TABLES: [&str; 2] = ["tcp", "tcp6"];
 /// Connections to a port of a container that are established, without those of its own health check.
 /// One that a balancer keeps idle for later counts too: this is never too low, and reaches zero only
 /// when the balancer lets go, which may be minutes after the last answer. `None` where neither this host nor the container shows its sockets.
-pub(crate) fn in_flight(engine: &Engine, container_id: &str, port: u16) -> Result<Option<u64>, Error> {
+pub fn in_flight(engine: &Engine, container_id: &str, port: u16) -> Result<Option<u64>, Error> {
     let Some(container) = engine.inspect(container_id)?.filter(Container::running) else {
         return Ok(Some(0));
     };

@@ -11,8 +11,8 @@ mod stats;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tg_core::atomic_file;
-use tg_core::project::Project;
+use crate::atomic_file;
+use crate::project::Project;
 
 use self::runtime::Place;
 use self::slots::{Slot, Slots};

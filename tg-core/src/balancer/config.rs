@@ -2,29 +2,33 @@
 
 use std::collections::BTreeMap;
 
+use crate::Error;
+use crate::project::Project;
 use serde::Deserialize;
 use serde_json::Value;
-use tg_core::Error;
-use tg_core::project::Project;
 
 /// The key under `x-tg`, and in upper case after `TG_`.
 const KEY: &str = "balancer";
 
 /// Which load balancer stands in front of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Config {
+pub enum Config {
     /// None: the API publishes its port itself.
     None,
+    /// HAProxy, by its runtime API.
     Haproxy(HaproxyConfig),
+    /// Caddy, by its admin API.
     Caddy(CaddyConfig),
+    /// nginx, by a file that it includes.
     Nginx(NginxConfig),
+    /// A program of the user's.
     Exec(ExecConfig),
 }
 
 /// `{haproxy: 127.0.0.1:9999, backend: api, state: ./haproxy/servers.state}`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct HaproxyConfig {
+pub struct HaproxyConfig {
     /// `host:port` or the path of a socket: where the runtime API listens, at level admin.
     pub haproxy: String,
     /// The backend.
@@ -40,7 +44,7 @@ pub(crate) struct HaproxyConfig {
 /// `{caddy: http://127.0.0.1:2019, id: api}`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CaddyConfig {
+pub struct CaddyConfig {
     /// URL of the admin API.
     pub caddy: String,
     /// The `@id` of the `reverse_proxy` handler.
@@ -51,7 +55,7 @@ pub(crate) struct CaddyConfig {
 /// `{nginx: lb, include: ./nginx/api.upstream}`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NginxConfig {
+pub struct NginxConfig {
     /// The service of the compose project that runs nginx.
     pub nginx: String,
     /// The file of `server` lines that its upstream includes, as a path on this host.
@@ -61,7 +65,7 @@ pub(crate) struct NginxConfig {
 /// `{exec: ./balancer}`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ExecConfig {
+pub struct ExecConfig {
     /// A program, relative to the project's directory; docs/load-balancers.md tells what it is asked.
     pub exec: String,
 }
@@ -76,7 +80,7 @@ fn slots() -> String {
 
 impl Config {
     /// The setting; without one, a published port of the API means that there is none.
-    pub(crate) fn read(project: &Project) -> Result<Self, Error> {
+    pub fn read(project: &Project) -> Result<Self, Error> {
         let settings = project.settings();
         if let Some(config) = settings.get(None, KEY, parse)? {
             return Ok(config);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::process::tail;
 use serde_json::Value;
-use tg_core::process::tail;
 use ureq::http::{Response, header};
 use ureq::{Agent, Body};
 
