@@ -5,7 +5,8 @@ const { performance } = require('node:perf_hooks');
 const features = require('./features');
 const { ready } = require('./health');
 const { release } = require('./release');
-const { log, sleep } = require('./settings');
+const metrics = require('./metrics');
+const { complain, sleep } = require('./settings');
 
 const MAX_BODY = 64 * 1024;
 // What a quick request costs from end to end on a small machine that is busy; slowness is felt by the client, not only in the handler.
@@ -40,7 +41,7 @@ function failure(error) {
     return [400, { status: 'error', error: error.message }];
   }
   if (error.code === UNIQUE_VIOLATION) return [409, { status: 'error', error: 'already exists' }];
-  log('request failed', { error: error.message, code: error.code });
+  complain('request failed', { err: { message: error.message }, code: error.code });
   return [500, { status: 'error', error: 'internal error' }];
 }
 
@@ -68,7 +69,9 @@ async function dispatch(request, url, state) {
 }
 
 async function route(request, response, state) {
+  const begun = performance.now();
   const url = new URL(request.url, 'http://lab');
+  if (url.pathname === '/metrics') return metrics.tell(response);
   let answer;
   try {
     answer = await dispatch(request, url, state);
@@ -76,6 +79,7 @@ async function route(request, response, state) {
     answer = failure(error);
   }
   const [status, body] = answer;
+  metrics.count(status, performance.now() - begun);
   const text = JSON.stringify(body);
   const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), 'x-version': release.version };
   // While stopping, tell clients to come back on a new connection, which will reach another instance.

@@ -7,6 +7,7 @@ const { release, requireSettings } = require('./release');
 const { route } = require('./routes');
 const settings = require('./settings');
 const { onSigterm } = require('./shutdown');
+const { misbehave } = require('./trouble');
 
 // Longer than any balancer in front keeps a connection idle, so that it is never the server that closes first.
 const KEEP_ALIVE_MS = 60_000;
@@ -20,7 +21,7 @@ function connect() {
   // The health check has its own connection: a pool full of slow reads is busy, not ill.
   const health = new Pool({ ...settings.database(), max: 1, connectionTimeoutMillis: 2000, query_timeout: 2000 });
   for (const each of [pool, health]) {
-    each.on('error', (error) => settings.log('database', { error: error.message }));
+    each.on('error', (error) => settings.complain('database', { err: { message: error.message } }));
   }
   return { pool, health };
 }
@@ -60,6 +61,7 @@ async function main() {
   await settings.sleep(settings.number('BOOT_MS', 1500));
   if (state.stopping) return;
   const port = settings.number('PORT', 3000);
+  misbehave();
   server.listen(port, () => settings.log('listening', { port, version: release.version }));
 }
 

@@ -24,8 +24,12 @@ function database() {
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function log(event, fields = {}) {
-  process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), event, ...fields })}\n`);
+// Lines as pino writes them: 30 is info, 50 an error.
+function write(level, msg, fields) {
+  process.stdout.write(`${JSON.stringify({ level, time: Date.now(), msg, ...fields })}\n`);
 }
 
-module.exports = { secret, number, database, sleep, log };
+const log = (msg, fields = {}) => write(30, msg, fields);
+const complain = (msg, fields = {}) => write(50, msg, fields);
+
+module.exports = { secret, number, database, sleep, log, complain };

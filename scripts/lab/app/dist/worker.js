@@ -34,7 +34,7 @@ async function workOnce(client, jobMs) {
 
 async function workWhileConnected(state, jobMs) {
   const client = new Client({ ...settings.database(), connectionTimeoutMillis: 3000 });
-  client.on('error', (error) => settings.log('database', { error: error.message }));
+  client.on('error', (error) => settings.complain('database', { err: { message: error.message } }));
   try {
     await client.connect();
     while (!state.stopping) {
@@ -61,7 +61,7 @@ async function main() {
     try {
       await workWhileConnected(state, jobMs);
     } catch (error) {
-      settings.log('database', { error: error.message });
+      settings.complain('database', { err: { message: error.message } });
       await settings.sleep(RECONNECT_MS);
     }
   }
