@@ -1,21 +1,27 @@
 //! What the flags, the environment and the compose file come to, checked before anything is asked.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tg_core::deadline::Deadline;
 use tg_core::engine::Engine;
 use tg_core::health::token::{self, Origin, Token};
+use tg_core::health::{Expect, Manners, Prober, Release};
 use tg_core::project::Project;
+use tg_core::redact::Redactor;
 use tg_core::settings::{Settings, process_env};
 use tg_core::{Error as CoreError, Session};
 
-use crate::cli::{Cli, Instances};
+use crate::cli::{Cli, Http, Instances};
 use crate::error::Error;
-use crate::source::{Given, Source};
+use crate::http;
+use crate::seat::Streaks;
+use crate::services::Services;
+use crate::source::{All, Fixed, Source};
 use crate::stack::{Stack, public_target};
-use crate::target::Target;
+use crate::target::{Given, Target};
 
 /// A checked configuration.
 pub(crate) struct Config {
@@ -23,30 +29,49 @@ pub(crate) struct Config {
     pub(crate) wait: Option<Duration>,
     /// When to give up: the shorter of `--wait` and `--timeout`.
     pub(crate) deadline: Deadline,
-    pub(crate) rise: u32,
+    pub(crate) streaks: Streaks,
+    /// One ready target is enough.
+    pub(crate) any: bool,
     pub(crate) probe_timeout: Duration,
-    pub(crate) expect_version: Option<String>,
-    pub(crate) token: Option<Token>,
+    expect: Expect,
+    manners: Manners,
+    token: Option<Token>,
 }
 
 impl Config {
     /// Checks everything that can be wrong before the first probe, and finds what to ask.
     pub(crate) fn check(session: &Session, cli: &Cli) -> Result<(Self, Box<dyn Source>), Error> {
+        let redactor = session.emit.redactor();
         let (source, token_file) = find_source(session, cli)?;
         let token = token_file.map(|(path, origin)| token::read(&path, origin)).transpose()?;
         if let Some(token) = &token {
-            session.emit.redactor().learn(token.secret());
+            redactor.learn(token.secret());
         }
         let limit = [cli.wait, session.deadline.left()].into_iter().flatten().min();
         let config = Config {
             wait: cli.wait,
             deadline: Deadline::after(limit),
-            rise: cli.rise,
+            streaks: Streaks { rise: cli.rise, fall: cli.fall },
+            any: cli.any,
             probe_timeout: cli.probe_timeout,
-            expect_version: cli.expect_version.clone(),
+            expect: expected(&cli.http),
+            manners: http::manners(&cli.http, redactor)?,
             token,
         };
         Ok((config, source))
+    }
+
+    /// Asks over HTTP as the flags say.
+    pub(crate) fn prober(&self, redactor: &Arc<Redactor>) -> Prober {
+        prober(self.token.as_ref(), self.expect.clone(), redactor, self.manners.clone())
+    }
+
+    /// The release that must answer.
+    pub(crate) fn release(&self) -> Option<&str> {
+        match &self.expect.release {
+            Release::Exactly(version) | Release::IfTold(version) => Some(version),
+            Release::Any => None,
+        }
     }
 
     /// For the first line.
@@ -55,31 +80,70 @@ impl Config {
             "version": env!("CARGO_PKG_VERSION"),
             "targets": targets.iter().map(|t| &t.name).collect::<Vec<_>>(),
             "wait_ms": self.wait.map(|w| w.as_millis()),
-            "rise": self.rise,
+            "rise": self.streaks.rise,
+            "fall": self.streaks.fall,
+            "any": self.any,
             "probe_timeout_ms": self.probe_timeout.as_millis(),
-            "expect_version": self.expect_version,
+            "expect_version": self.release(),
             "token": self.token.is_some(),
         })
     }
 }
 
-type TokenFile = Option<(PathBuf, Origin)>;
+/// Asks over HTTP in this tool's name.
+pub(crate) fn prober(
+    token: Option<&Token>,
+    expect: Expect,
+    redactor: &Arc<Redactor>,
+    manners: Manners,
+) -> Prober {
+    let user_agent = concat!("tg-health/", env!("CARGO_PKG_VERSION"));
+    Prober::with_manners(user_agent, token, expect, redactor, manners)
+}
 
-/// The URLs of the command line, else those of the project. With URLs no compose file is read: the
+pub(crate) fn expected(http: &Http) -> Expect {
+    Expect {
+        release: http.expect_version.clone().map_or(Release::Any, Release::Exactly),
+        status: http.expect_status.clone(),
+        json: http.expect_json.clone(),
+        body: http.expect_body.clone(),
+    }
+}
+
+pub(crate) type TokenFile = Option<(PathBuf, Origin)>;
+
+/// The targets of the command line, else those of the project. With URLs alone no compose file is read: the
 /// token of a project goes to the project alone, unless the user names it.
 fn find_source(session: &Session, cli: &Cli) -> Result<(Box<dyn Source>, TokenFile), Error> {
-    if !cli.urls.is_empty() {
-        let targets = cli.urls.iter().map(|url| Target::given(url)).collect::<Result<Vec<_>, _>>()?;
+    if !cli.targets.is_empty() {
+        let (mut targets, mut services) = (Vec::new(), Vec::new());
+        for word in &cli.targets {
+            match Given::parse(word)? {
+                Given::Target(target) => targets.push(target),
+                Given::Service(name) => services.push(name),
+            }
+        }
+        http::must_be_asked(&cli.http, &targets)?;
         let settings = Settings::new(&process_env, Map::new())?;
         let base = session.shared.project_directory.clone().unwrap_or_default();
-        let token = token_file(cli, &settings, |text| base.join(text))?;
-        return Ok((Box::new(Given(targets)), token));
+        let token = token_file(&cli.http, &settings, |text| base.join(text))?;
+        let mut all: Vec<Box<dyn Source>> = vec![Box::new(Fixed(targets))];
+        if !services.is_empty() {
+            let project = Project::load(session)?;
+            all.push(Box::new(Services::new(
+                &project,
+                Engine::connect()?,
+                &services,
+                session.emit.redactor(),
+            )?));
+        }
+        return Ok((Box::new(All(all)), token));
     }
     let project = Project::load(session)?;
-    let token = token_file(cli, &project.settings(), |text| project.path(text))?;
+    let token = token_file(&cli.http, &project.settings(), |text| project.path(text))?;
     let public = public_target(&project)?;
     let source: Box<dyn Source> = match cli.instances {
-        Instances::No => Box::new(Given(vec![public])),
+        Instances::No => Box::new(Fixed(vec![public])),
         Instances::Yes => {
             Box::new(Stack::new(&project, Engine::connect()?, public, session.emit.redactor())?)
         }
@@ -87,12 +151,12 @@ fn find_source(session: &Session, cli: &Cli) -> Result<(Box<dyn Source>, TokenFi
     Ok((source, token))
 }
 
-fn token_file(
-    cli: &Cli,
+pub(crate) fn token_file(
+    http: &Http,
     settings: &Settings,
     place: impl Fn(&str) -> PathBuf,
 ) -> Result<TokenFile, CoreError> {
-    if let Some(path) = &cli.token_file {
+    if let Some(path) = &http.token_file {
         return Ok(Some((path.clone(), Origin::Flag)));
     }
     let path = settings.get(None, "health_token_file", |text| Ok(place(text)))?;

@@ -5,12 +5,18 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tg_core::container::Container;
+use tg_core::engine::Engine;
 use tg_core::health::printable;
+use tg_core::redact::Redactor;
+
+use crate::error::Error;
 
 /// One restart may heal, as when a database was slower than its application; two are a loop.
 const RESTARTS: i64 = 2;
 /// A container that stays ended for so long will not come back by itself.
 const STAYS_DOWN: Duration = Duration::from_secs(1);
+/// How many of its last log lines a crashed container is quoted with.
+const LAST_LINES: u32 = 20;
 /// Characters of a log line that are repeated.
 const LONGEST_LINE: usize = 500;
 
@@ -21,9 +27,9 @@ pub(crate) struct Crash {
     /// What it did, after its name.
     pub(crate) how: String,
     /// Docker's identifier.
-    pub(crate) id: String,
+    id: String,
     /// Its last log lines.
-    pub(crate) lines: Vec<String>,
+    lines: Vec<String>,
     service: String,
     state: String,
     exit_code: i64,
@@ -54,10 +60,11 @@ impl Crash {
         }
     }
 
-    /// The same with its last words.
-    pub(crate) fn with_lines(mut self, lines: &[String]) -> Self {
-        self.lines = lines.iter().map(|line| printable(line, LONGEST_LINE)).collect();
-        self
+    /// What ends the wait: with its last log lines, where they can be had; their absence must not hide the crash.
+    pub(crate) fn last_words(mut self, engine: &Engine, redactor: &Redactor) -> Error {
+        let lines = engine.logs(&self.id, LAST_LINES).unwrap_or_default();
+        self.lines = lines.iter().map(|line| printable(&redactor.clean(line), LONGEST_LINE)).collect();
+        Error::Crashed { crash: Box::new(self), summary: json!({}) }
     }
 
     /// For a record and for people.

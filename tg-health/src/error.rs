@@ -21,6 +21,9 @@ pub(crate) enum Error {
     /// An address that nobody knows, or a certificate that nobody trusts.
     #[error("can't ask: {}", report::sentence(reasons))]
     CannotAsk { reasons: Reasons, summary: Value },
+    /// A watch that could not see enough.
+    #[error("it can't be told whether all is well: {why}")]
+    Inconclusive { why: String, summary: Value },
     /// A container that we wait for has ended.
     #[error("container {} {}", crash.container, crash.how)]
     Crashed { crash: Box<Crash>, summary: Value },
@@ -32,6 +35,7 @@ impl Fault for Error {
             Error::Core(error) => error.exit(),
             Error::NotInTime { .. } => Exit::Deadline,
             Error::CannotAsk { .. } => Exit::Environment,
+            Error::Inconclusive { .. } => Exit::Unchanged,
             Error::Crashed { .. } => Exit::No,
         }
     }
@@ -41,6 +45,7 @@ impl Fault for Error {
             Error::Core(error) => error.code(),
             Error::NotInTime { .. } => "not-ready-in-time",
             Error::CannotAsk { .. } => "cannot-ask",
+            Error::Inconclusive { .. } => "inconclusive",
             Error::Crashed { .. } => "crashed",
         }
     }
@@ -51,7 +56,12 @@ impl Fault for Error {
             Error::NotInTime { .. } => {
                 Some("look at the application's log, or give it longer with --wait=10m".into())
             }
-            Error::CannotAsk { .. } => Some("check the URL's host name and certificate".into()),
+            Error::CannotAsk { .. } => {
+                Some("check the target's host name and certificate, or its user and password".into())
+            }
+            Error::Inconclusive { .. } => {
+                Some("see that what is missing can be seen, and watch again".into())
+            }
             Error::Crashed { crash, .. } => Some(format!("docker logs {}", crash.container)),
         }
     }
@@ -62,6 +72,7 @@ impl Fault for Error {
             Error::NotInTime { reasons, .. } | Error::CannotAsk { reasons, .. } => {
                 Some(report::data(reasons))
             }
+            Error::Inconclusive { .. } => None,
             Error::Crashed { crash, .. } => Some(crash.facts()),
         }
     }
@@ -71,6 +82,7 @@ impl Fault for Error {
             Error::Core(error) => error.summary(),
             Error::NotInTime { summary, .. }
             | Error::CannotAsk { summary, .. }
+            | Error::Inconclusive { summary, .. }
             | Error::Crashed { summary, .. } => Some(summary.clone()),
         }
     }

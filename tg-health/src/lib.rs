@@ -1,14 +1,18 @@
 //! tg-health: is it well? Once, or waiting until it is.
 
+mod ask;
 mod cli;
 mod config;
 mod crash;
 mod error;
+mod http;
 mod pace;
 mod report;
-mod round;
+mod seat;
+mod services;
 mod source;
 mod stack;
+mod standing;
 mod target;
 mod wait;
 

@@ -1,48 +1,22 @@
-//! How long to wait between two rounds.
+//! How long to wait between two questions to one target.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
-/// The first pause: a boot of a second is seen a tenth late.
-const SHORTEST: Duration = Duration::from_millis(100);
-/// The longest pause: who waits minutes does not mind two seconds.
-const LONGEST: Duration = Duration::from_secs(2);
-/// Grows by one half each time.
-const GROWTH: f64 = 1.5;
+/// Readiness is seen at most this part of the whole wait late: who waits for long does not mind.
+const PART: u32 = 500;
+const SHORTEST: Duration = Duration::from_millis(20);
+const LONGEST: Duration = Duration::from_secs(1);
+/// What asking takes of the target's time: a slow one is not asked all the time.
+const COST: u32 = 4;
 /// A pause is up to this much shorter, so that many waiters don't knock at the same moment.
 const JITTER: f64 = 0.2;
+/// Between good answers that are counted: two in the same moment tell no more than one.
+pub(crate) const BETWEEN_GOOD: Duration = Duration::from_millis(100);
 
-/// A growing pause.
-pub(crate) struct Pace {
-    next: Duration,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Pace { next: SHORTEST }
-    }
-}
-
-impl Pace {
-    /// The pause before the next round.
-    pub(crate) fn pause(&mut self) -> Duration {
-        let pause = self.next.mul_f64(1.0 - JITTER * fraction());
-        self.next = self.next.mul_f64(GROWTH).min(LONGEST);
-        pause
-    }
-
-    /// Things begin to move: look closely again.
-    pub(crate) fn quicken(&mut self) {
-        self.next = SHORTEST;
-    }
-}
-
-/// A number from 0 to 1. The standard library seeds each of its hashers at random, and more
-/// randomness than that a jitter does not need.
-fn fraction() -> f64 {
-    let bits = RandomState::new().build_hasher().finish();
-    f64::from(u32::try_from(bits >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+/// The pause after an answer that took so long, in a wait that has gone on for so long.
+pub(crate) fn pause(waited: Duration, took: Duration) -> Duration {
+    let pause = (waited / PART).clamp(SHORTEST, LONGEST).max((took * COST).min(LONGEST));
+    pause.mul_f64(1.0 - JITTER * fastrand::f64())
 }
 
 #[cfg(test)]
@@ -50,13 +24,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pause_grows_from_a_tenth_of_a_second_to_two_and_never_beyond() {
-        let mut pace = Pace::default();
-        let pauses: Vec<_> = (0..20).map(|_| pace.pause()).collect();
-        assert!(pauses[0] <= SHORTEST && pauses[0] >= SHORTEST.mul_f64(1.0 - JITTER));
-        assert!(pauses.iter().all(|p| *p <= LONGEST));
-        assert!(pauses[19] >= LONGEST.mul_f64(1.0 - JITTER));
-        pace.quicken();
-        assert!(pace.pause() <= SHORTEST);
+    fn the_pause_is_a_small_part_of_the_wait_within_bounds_and_longer_for_who_is_slow() {
+        let near =
+            |pause: Duration, wanted: Duration| pause <= wanted && pause >= wanted.mul_f64(1.0 - JITTER);
+        let quick = Duration::from_millis(1);
+        assert!(near(pause(Duration::ZERO, quick), SHORTEST));
+        assert!(near(pause(Duration::from_secs(50), quick), Duration::from_millis(100)));
+        assert!(near(pause(Duration::from_hours(1), quick), LONGEST));
+        assert!(near(pause(Duration::ZERO, Duration::from_millis(50)), Duration::from_millis(200)));
+        assert!(near(pause(Duration::ZERO, Duration::from_mins(1)), LONGEST));
     }
 }

@@ -13,7 +13,7 @@ use crate::target::Target;
 /// The first line for people.
 pub(crate) fn opening(config: &Config, targets: &[Target]) -> String {
     let what = if let [one] = targets { one.name.clone() } else { format!("{} targets", targets.len()) };
-    let version = config.expect_version.as_ref().map(|v| format!(" with version {v}")).unwrap_or_default();
+    let version = config.release().map(|v| format!(" with version {v}")).unwrap_or_default();
     match config.wait {
         Some(limit) => {
             format!("waiting up to {} for {what}{version} to be ready", humantime(limit))
@@ -30,35 +30,35 @@ fn humantime(duration: std::time::Duration) -> String {
 /// Remembers what was said of each target, so that a wait of minutes is a few lines.
 #[derive(Default)]
 pub(crate) struct Report {
-    said: HashMap<String, (Target, Verdict)>,
+    said: HashMap<String, (Option<String>, Verdict)>,
 }
 
 impl Report {
     /// Says what is new; the last record of a target is its final verdict.
-    pub(crate) fn tell(
+    pub(crate) fn tell<'a>(
         &mut self,
         emit: &Emitter,
-        targets: &[Target],
-        verdicts: &[Verdict],
+        verdicts: impl Iterator<Item = (&'a Target, &'a Verdict)>,
     ) -> Result<(), Error> {
-        for (target, verdict) in targets.iter().zip(verdicts) {
+        for (target, verdict) in verdicts {
+            let place = target.place().map(str::to_owned);
             let known = self.said.get(&target.name);
-            if known.is_none_or(|(before, said)| before != target || !said.same_as(verdict)) {
+            if known.is_none_or(|(before, said)| *before != place || !said.same_as(verdict)) {
                 emit.record(&line(verdict, target), row(verdict, target))?;
                 if verdict.warns {
                     let msg = format!("{} is well, but warns", target.name);
                     emit.warning("target-warns", &msg, json!({"target": target.name}))?;
                 }
+                self.said.insert(target.name.clone(), (place, verdict.clone()));
             }
-            self.said.insert(target.name.clone(), (target.clone(), verdict.clone()));
         }
-        self.forget(emit, targets)
+        Ok(())
     }
 
     /// What is not asked any more must not stand as not ready for ever.
-    fn forget(&mut self, emit: &Emitter, targets: &[Target]) -> Result<(), Error> {
+    pub(crate) fn forget(&mut self, emit: &Emitter, names: &[&str]) -> Result<(), Error> {
         let mut gone: Vec<String> =
-            self.said.keys().filter(|name| !targets.iter().any(|t| t.name == **name)).cloned().collect();
+            self.said.keys().filter(|name| !names.contains(&name.as_str())).cloned().collect();
         gone.sort();
         for name in gone {
             self.said.remove(&name);
@@ -107,13 +107,7 @@ fn line(verdict: &Verdict, target: &Target) -> String {
     format!("{name}: {}", facts.join(", "))
 }
 
-/// `target: reason` of each that is not ready.
-pub(crate) fn reasons(targets: &[Target], verdicts: &[Verdict]) -> Vec<(String, String)> {
-    let unready = targets.iter().zip(verdicts).filter(|(_, verdict)| !verdict.ready);
-    unready.map(|(t, v)| (t.name.clone(), v.reason.clone().unwrap_or_default())).collect()
-}
-
-/// The same for people: a reason that many targets share is said once.
+/// Targets and reasons for people: a reason that many targets share is said once.
 pub(crate) fn sentence(reasons: &[(String, String)]) -> String {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for (target, reason) in reasons {

@@ -7,13 +7,39 @@ use crate::target::Target;
 pub(crate) trait Source {
     /// The targets of now; fails when there is no use in asking any longer.
     fn targets(&mut self) -> Result<Vec<Target>, Error>;
+
+    /// Whether it may say something else next time.
+    fn changes(&self) -> bool {
+        true
+    }
 }
 
 /// Always the same targets.
-pub(crate) struct Given(pub(crate) Vec<Target>);
+pub(crate) struct Fixed(pub(crate) Vec<Target>);
 
-impl Source for Given {
+impl Source for Fixed {
     fn targets(&mut self) -> Result<Vec<Target>, Error> {
         Ok(self.0.clone())
+    }
+
+    fn changes(&self) -> bool {
+        false
+    }
+}
+
+/// Several together.
+pub(crate) struct All(pub(crate) Vec<Box<dyn Source>>);
+
+impl Source for All {
+    fn targets(&mut self) -> Result<Vec<Target>, Error> {
+        let mut all = Vec::new();
+        for source in &mut self.0 {
+            all.extend(source.targets()?);
+        }
+        Ok(all)
+    }
+
+    fn changes(&self) -> bool {
+        self.0.iter().any(|source| source.changes())
     }
 }

@@ -17,8 +17,6 @@ use crate::target::{Target, check_url};
 
 /// What the world asks, from Terragnos Core's guide.
 pub(crate) const HEALTH_URL: &str = "http://localhost:3000/v1/health/ready";
-/// How many of its last log lines a crashed container is quoted with.
-const LAST_LINES: u32 = 20;
 
 /// The target behind the balancer, `health_url`.
 pub(crate) fn public_target(project: &Project) -> Result<Target, CoreError> {
@@ -72,23 +70,15 @@ impl Stack {
         let name = container.name.as_str();
         if ended(container) {
             let reason = format!("it has ended with exit {}", container.exit_code);
-            return self.watch.lived(container).then(|| Target::told(name, &reason));
+            return self.watch.lived(container).then(|| Target::mute(name, &reason));
         }
         if !container.running() {
             let reason = format!("its container is {}", container.state);
-            return Some(Target::told(name, &reason));
+            return Some(Target::mute(name, &reason));
         }
-        match container.reach(self.port) {
-            Some((host, port)) => Some(Target::named(name, &self.url(&host, port))),
-            None => Some(Target::told(name, "its container has no address")),
-        }
-    }
-
-    fn url(&self, host: &str, port: u16) -> String {
-        if host.contains(':') {
-            format!("http://[{host}]:{port}{}", self.path)
-        } else {
-            format!("http://{host}:{port}{}", self.path)
+        match container.url(self.port, &self.path) {
+            Some(url) => Some(Target::named(name, &url)),
+            None => Some(Target::mute(name, "its container has no address")),
         }
     }
 }
@@ -102,18 +92,12 @@ impl Source for Stack {
             let resting = self.state.resting();
             containers.retain(|container| !container.one_off && !resting.contains(&container.id));
             if let Some(crash) = self.watch.look(&containers, Instant::now()) {
-                // Its last words help, but their absence must not hide the crash.
-                let lines = self.engine.logs(&crash.id, LAST_LINES).unwrap_or_default();
-                let lines: Vec<_> = lines.iter().map(|line| self.redactor.clean(line)).collect();
-                return Err(Error::Crashed {
-                    crash: Box::new(crash.with_lines(&lines)),
-                    summary: serde_json::json!({}),
-                });
+                return Err(crash.last_words(&self.engine, &self.redactor));
             }
             let found: Vec<_> = containers.iter().filter_map(|c| self.target(c)).collect();
             if found.is_empty() {
                 let reason = format!("no running container of service {service}");
-                targets.push(Target::told(service, &reason));
+                targets.push(Target::mute(service, &reason));
             }
             targets.extend(found);
         }

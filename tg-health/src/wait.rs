@@ -1,137 +1,194 @@
-//! Round after round until all are ready, or there is no use in asking on.
+//! Each target is asked at its own pace until all are ready, or any, or there is no use in asking on.
 
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-use tg_core::health::{Expect, Prober, Verdict};
-use tg_core::{Answer, Session};
+use tg_core::health::{Prober, Verdict};
+use tg_core::{Answer as Outcome, Session};
 
+use crate::ask::{self, Answer};
 use crate::config::Config;
 use crate::error::Error;
-use crate::pace::Pace;
-use crate::report::{self, Report};
-use crate::round;
+use crate::report::Report;
+use crate::seat::{Seat, Streaks};
 use crate::source::Source;
-use crate::target::Target;
+use crate::standing::Standing;
+use crate::target::{Ask, Target};
 
-/// How often a pause looks whether the user wants an end.
+/// How often we look whether the user wants an end.
 const TICK: Duration = Duration::from_millis(20);
+/// What a probe may take beyond its limit to say that it gives up.
+const GRACE: Duration = Duration::from_millis(20);
+/// How often a source is asked at most: Docker's answer costs more than a container's.
+const LOOK: Duration = Duration::from_millis(100);
 
-/// Asks the first targets, then those of each further round; the answer is no as soon as one is not
-/// ready, unless we wait.
+/// Asks the first targets until it is decided; the answer is no as soon as one is not ready, unless we wait.
 pub(crate) fn until_ready(
     session: &Session,
     config: &Config,
     source: &mut dyn Source,
-    mut targets: Vec<Target>,
-) -> Result<Answer, Error> {
-    let prober = Arc::new(prober(session, config));
-    let (mut tally, mut report, mut pace) = (Tally::default(), Report::default(), Pace::default());
+    targets: Vec<Target>,
+) -> Result<Outcome, Error> {
+    let mut wait = Wait::new(session, config, targets);
     loop {
-        let limit =
-            config.deadline.left().map_or(config.probe_timeout, |left| left.min(config.probe_timeout));
-        let verdicts = round::ask_all(&prober, &targets, limit, &session.interrupt)?;
-        report.tell(&session.emit, &targets, &verdicts)?;
-        tally.count(&verdicts);
-        if tally.streak >= config.rise {
-            return Ok(ready(&tally, &targets));
+        session.interrupt.check()?;
+        wait.ask();
+        wait.hear()?;
+        if let Some(outcome) = wait.standing().decided() {
+            return outcome;
         }
-        let failed = tally.streak == 0;
-        if failed && config.wait.is_none() && !config.deadline.passed() {
-            return not_ready(&tally, &targets, &verdicts);
+        wait.look(source)?;
+    }
+}
+
+struct Wait<'a> {
+    session: &'a Session,
+    config: &'a Config,
+    prober: Arc<Prober>,
+    streaks: Streaks,
+    seats: Vec<Seat>,
+    report: Report,
+    begun: Instant,
+    looked: Instant,
+    /// So many seats there were.
+    numbers: usize,
+    answers: (Sender<Answer>, Receiver<Answer>),
+}
+
+impl<'a> Wait<'a> {
+    fn new(session: &'a Session, config: &'a Config, targets: Vec<Target>) -> Self {
+        let now = Instant::now();
+        let numbers = targets.len();
+        Wait {
+            session,
+            config,
+            prober: Arc::new(config.prober(session.emit.redactor())),
+            streaks: config.streaks,
+            seats: targets
+                .into_iter()
+                .enumerate()
+                .map(|(number, target)| Seat::new(number, target, now))
+                .collect(),
+            report: Report::default(),
+            begun: now,
+            looked: now,
+            numbers,
+            answers: mpsc::channel(),
         }
-        // While it is well, the next look comes soon: only the number of good answers is missing.
-        if !failed {
-            pace.quicken();
+    }
+
+    /// Asks whoever is due.
+    fn ask(&mut self) {
+        let now = Instant::now();
+        let limit = self.limit();
+        for seat in &mut self.seats {
+            let settled =
+                self.config.wait.is_none() && (seat.is_ready(self.streaks) || seat.is_unready(self.streaks));
+            if seat.asked.is_none() && seat.due <= now && !settled {
+                seat.asked = Some(now);
+                seat.asks += 1;
+                ask::begin(seat.number, &seat.target, &self.prober, limit, &self.answers.0);
+            }
         }
-        pause(session, config, pace.pause())?;
-        if config.deadline.passed() {
-            let reasons = report::reasons(&targets, &verdicts);
-            return Err(Error::NotInTime { reasons, summary: tally.data(false, targets.len()) });
+    }
+
+    /// What one answer may take.
+    fn limit(&self) -> Duration {
+        self.config
+            .deadline
+            .left()
+            .map_or(self.config.probe_timeout, |left| left.min(self.config.probe_timeout))
+    }
+
+    /// Waits for an answer, no longer than until there is something else to do.
+    fn hear(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        let limit = self.limit();
+        let next =
+            self.seats.iter().map(|seat| seat.asked.map_or(seat.due, |asked| asked + limit + GRACE)).min();
+        let mut pause = next.map_or(TICK, |next| next.saturating_duration_since(now)).min(TICK);
+        if let Some(left) = self.config.deadline.left() {
+            pause = pause.min(left);
         }
-        targets = match source.targets() {
+        match self.answers.1.recv_timeout(pause) {
+            Ok(answer) => self.take(answer),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+        while let Ok(answer) = self.answers.1.try_recv() {
+            self.take(answer);
+        }
+        self.give_up_on_the_late();
+        self.report.tell(
+            &self.session.emit,
+            self.seats.iter().filter_map(|s| Some((&s.target, s.verdict.as_ref()?))),
+        )?;
+        Ok(())
+    }
+
+    fn take(&mut self, (number, verdict): Answer) {
+        let (now, waited, streaks) = (Instant::now(), self.begun.elapsed(), self.streaks);
+        // One that is not there any more, or that is late, is not listened to.
+        if let Some(seat) = self.seats.iter_mut().find(|seat| seat.number == number && seat.asked.is_some()) {
+            seat.hear(verdict, now, waited, streaks);
+        }
+    }
+
+    fn give_up_on_the_late(&mut self) {
+        let (now, waited, streaks) = (Instant::now(), self.begun.elapsed(), self.streaks);
+        let limit = self.config.probe_timeout;
+        let over = self.config.deadline.passed();
+        for seat in &mut self.seats {
+            if seat.asked.is_some_and(|asked| over || now - asked >= limit + GRACE) {
+                let asked = seat.asked.map_or(limit, |asked| (now - asked).min(limit));
+                let late = Verdict::no(format!("no whole answer within {:.1} s", asked.as_secs_f64()));
+                // Its answer would be taken for that of the next question.
+                self.numbers += 1;
+                seat.number = self.numbers;
+                seat.hear(late, now, waited, streaks);
+            }
+        }
+    }
+
+    fn standing(&self) -> Standing<'_> {
+        Standing { config: self.config, seats: &self.seats, begun: self.begun }
+    }
+
+    /// Whoever comes and goes is looked for.
+    fn look(&mut self, source: &mut dyn Source) -> Result<(), Error> {
+        let part = self.begun.elapsed() / 100;
+        if self.config.wait.is_none() || !source.changes() || self.looked.elapsed() < LOOK.max(part) {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        let targets = match source.targets() {
             Err(Error::Crashed { crash, .. }) => {
-                session.emit.record(&crash.sentence(), crash.data())?;
-                return Err(Error::Crashed { crash, summary: tally.data(false, targets.len()) });
+                self.session.emit.record(&crash.sentence(), crash.data())?;
+                return Err(Error::Crashed { crash, summary: self.standing().data(false) });
             }
             found => found?,
         };
-    }
-}
-
-fn prober(session: &Session, config: &Config) -> Prober {
-    let expect = config.expect_version.clone().map_or(Expect::Any, Expect::Version);
-    let user_agent = concat!("tg-health/", env!("CARGO_PKG_VERSION"));
-    Prober::new(user_agent, config.token.as_ref(), expect, session.emit.redactor())
-}
-
-fn ready(tally: &Tally, targets: &[Target]) -> Answer {
-    let n = targets.len();
-    let what = if n == 1 { "it is".to_owned() } else { format!("all {n} targets are") };
-    Answer::yes(
-        format!("{what} ready after {:.1} s", tally.begun.elapsed().as_secs_f64()),
-        tally.data(true, n),
-    )
-}
-
-fn not_ready(tally: &Tally, targets: &[Target], verdicts: &[Verdict]) -> Result<Answer, Error> {
-    let summary = tally.data(false, targets.len());
-    let reasons = report::reasons(targets, verdicts);
-    if verdicts.iter().any(|v| v.environment) {
-        return Err(Error::CannotAsk { reasons, summary });
-    }
-    Ok(Answer::no(format!("not ready: {}", report::sentence(&reasons)), summary))
-}
-
-/// Sleeps, but neither past the deadline nor past a signal.
-fn pause(session: &Session, config: &Config, length: Duration) -> Result<(), Error> {
-    let end = Instant::now() + length;
-    loop {
-        session.interrupt.check()?;
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() || config.deadline.passed() {
-            return Ok(());
+        let mut old = std::mem::take(&mut self.seats);
+        for target in targets {
+            let known = old
+                .iter()
+                .position(|seat| seat.target.name == target.name && seat.target.place() == target.place());
+            let mut seat = if let Some(i) = known {
+                old.swap_remove(i)
+            } else {
+                self.numbers += 1;
+                Seat::new(self.numbers, target.clone(), self.looked)
+            };
+            // What Docker says is new each time.
+            if matches!(target.ask, Ask::Told(_)) {
+                seat.due = seat.due.min(self.looked);
+            }
+            seat.target = target;
+            self.seats.push(seat);
         }
-        config.deadline.sleep(left.min(TICK));
-    }
-}
-
-/// What the rounds have come to.
-struct Tally {
-    begun: Instant,
-    rounds: u32,
-    /// Rounds in a row in which all were ready.
-    streak: u32,
-    first_ready: Option<Duration>,
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        Tally { begun: Instant::now(), rounds: 0, streak: 0, first_ready: None }
-    }
-}
-
-impl Tally {
-    fn count(&mut self, verdicts: &[Verdict]) {
-        self.rounds += 1;
-        // No target at all is no good answer.
-        if !verdicts.is_empty() && verdicts.iter().all(|verdict| verdict.ready) {
-            self.streak += 1;
-            self.first_ready.get_or_insert(self.begun.elapsed());
-        } else {
-            self.streak = 0;
-        }
-    }
-
-    fn data(&self, ready: bool, targets: usize) -> Value {
-        let mut data = json!({
-            "ready": ready, "waited_ms": self.begun.elapsed().as_millis(),
-            "attempts": self.rounds, "targets": targets,
-        });
-        if let Some(first) = self.first_ready {
-            data["first_ready_ms"] = json!(first.as_millis());
-        }
-        data
+        Ok(self.report.forget(
+            &self.session.emit,
+            &self.seats.iter().map(|seat| seat.target.name.as_str()).collect::<Vec<_>>(),
+        )?)
     }
 }

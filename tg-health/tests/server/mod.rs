@@ -1,7 +1,11 @@
 //! A loopback server that answers each connection as it is told.
 
+#![allow(dead_code, reason = "each test file uses another part")]
+
+pub(crate) mod tls;
+
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,10 +14,18 @@ use std::time::Duration;
 enum Manner {
     /// The bytes at once; the last of them for every further connection.
     Each(Vec<Vec<u8>>),
+    /// One of them after another, and then again from the first.
+    Turns(Vec<Vec<u8>>),
+    /// The bytes after a pause.
+    Late(Vec<u8>, Duration),
     /// One byte after the other, so far apart.
     Drip(Vec<u8>, Duration),
     /// The request's token, as the body of a refusal.
     Echo,
+    /// The head of an answer, and a body that has no end.
+    Endless(Vec<u8>),
+    /// A part of an answer; then its side of the connection is shut, and the other one stays open.
+    HalfClosed(Vec<u8>),
 }
 
 /// A listening server; it ends with the test's process.
@@ -35,8 +47,28 @@ impl Server {
         Self::start(Manner::Drip(answer.to_vec(), pause))
     }
 
+    pub(crate) fn turns(answers: Vec<Vec<u8>>) -> Self {
+        Self::start(Manner::Turns(answers))
+    }
+
+    pub(crate) fn late(answer: Vec<u8>, pause: Duration) -> Self {
+        Self::start(Manner::Late(answer, pause))
+    }
+
     pub(crate) fn echo() -> Self {
         Self::start(Manner::Echo)
+    }
+
+    pub(crate) fn endless(head: &str) -> Self {
+        Self::start(Manner::Endless(head.into()))
+    }
+
+    pub(crate) fn half_closed(part: &str) -> Self {
+        Self::start(Manner::HalfClosed(part.into()))
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn url(&self) -> String {
@@ -83,6 +115,11 @@ fn serve(mut stream: TcpStream, manner: &Manner, n: usize, heard: &Mutex<String>
     // The client may have gone; then there is nobody to be unkind to.
     match manner {
         Manner::Each(answers) => drop(stream.write_all(answers.get(n).or(answers.last()).unwrap())),
+        Manner::Turns(answers) => drop(stream.write_all(&answers[n % answers.len()])),
+        Manner::Late(answer, pause) => {
+            std::thread::sleep(*pause);
+            drop(stream.write_all(answer));
+        }
         Manner::Echo => {
             let token = text.lines().find_map(|l| l.strip_prefix("authorization: ")).unwrap_or_default();
             let failing = |message: String| serde_json::json!({"status": "down", "message": message});
@@ -91,6 +128,17 @@ fn serve(mut stream: TcpStream, manner: &Manner, n: usize, heard: &Mutex<String>
             });
             let body = serde_json::json!({"status": "error", "error": error});
             drop(stream.write_all(&response("401 Unauthorized", "", body.to_string().as_bytes())));
+        }
+        Manner::Endless(first) => {
+            let mut sent = stream.write_all(first);
+            while sent.is_ok() {
+                sent = stream.write_all(&[b' '; 4096]);
+            }
+        }
+        Manner::HalfClosed(part) => {
+            let _ = stream.write_all(part);
+            let _ = stream.shutdown(Shutdown::Write);
+            while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
         }
         Manner::Drip(bytes, pause) => {
             for byte in bytes {

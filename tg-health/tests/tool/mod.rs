@@ -1,8 +1,10 @@
 //! Runs the real binary and reads what it says.
 
+#![allow(dead_code, reason = "each test file uses another part")]
+
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use assert_cmd::Command;
 use serde_json::Value;
 
 /// A finished run.
@@ -30,15 +32,38 @@ impl Ran {
     }
 }
 
-pub(crate) fn health(words: &[&str]) -> Ran {
-    let mut command: Command = assert_cmd::cargo::cargo_bin_cmd!("tg-health");
+/// The command, without what the environment of who runs the tests would add.
+fn command(words: &[&str]) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tg-health"));
     for name in ["TG_HEALTH_TOKEN_FILE", "TG_HEALTH_URL", "TG_TIMEOUT", "TG_FORMAT", "TG_RUN_ID"] {
         command.env_remove(name);
     }
     // A proxy of the environment must not be asked.
     command.env("http_proxy", "http://127.0.0.1:9").env("ALL_PROXY", "http://127.0.0.1:9");
+    command.args(words);
+    command
+}
+
+/// Runs it, and says how many kB of memory it took at most while it was looked at, every few milliseconds.
+pub(crate) fn peak_of(words: &[&str]) -> (i32, u64) {
+    let mut child = command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    loop {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kb = line.and_then(|line| line.split_whitespace().next()).and_then(|kb| kb.parse().ok());
+        peak = peak.max(kb.unwrap_or(0));
+        if let Some(status) = child.try_wait().unwrap() {
+            return (status.code().unwrap(), peak);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub(crate) fn health(words: &[&str]) -> Ran {
     let begun = Instant::now();
-    let output = command.args(words).output().unwrap();
+    let output = command(words).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     Ran {
         exit: output.status.code().unwrap(),
