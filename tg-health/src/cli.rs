@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{ArgPredicate, NonEmptyStringValueParser};
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use regex_lite::Regex;
 use tg_core::cli::{Shared, duration};
 use tg_core::health::{Place, Resolve};
 
+use crate::watch::Watch;
 
 /// How long `--wait` waits when it is not told.
 const WAIT: &str = "5m";
@@ -29,6 +30,9 @@ const RISE_WAITING: &str = "2";
 #[derive(Debug, Parser)]
 #[command(name = "tg-health", version, after_long_help = tg_core::cli::EXIT_STATUS)]
 pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) action: Option<Action>,
+
     /// What to ask: http://host:port/path, https://…, tcp://host:port, postgres://user@host:port/name, docker://SERVICE
     /// [default: the project's health URL [env: TG_HEALTH_URL] [x-tg: health_url] and every running API container]
     #[arg(value_name = "TARGET")]
@@ -70,6 +74,12 @@ pub(crate) struct Cli {
 
     #[command(flatten)]
     pub(crate) shared: Shared,
+}
+
+/// What to do instead.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    Watch(Box<Watch>),
 }
 
 /// How http:// and https:// are asked, and what their answers must be.

@@ -6,6 +6,8 @@ mod config;
 mod crash;
 mod error;
 mod http;
+mod log;
+mod metrics;
 mod pace;
 mod report;
 mod seat;
@@ -13,14 +15,16 @@ mod services;
 mod source;
 mod stack;
 mod standing;
+mod statistics;
 mod target;
 mod wait;
+mod watch;
 
 use std::process::ExitCode;
 
 use tg_core::{Answer, Session};
 
-use crate::cli::Cli;
+use crate::cli::{Action, Cli};
 use crate::config::Config;
 use crate::error::Error;
 
@@ -37,6 +41,18 @@ pub fn run() -> ExitCode {
 }
 
 fn body(session: &Session, cli: &Cli) -> Result<Answer, Error> {
+    if let Some(action) = &cli.action {
+        if !cli.targets.is_empty() {
+            return Err(tg_core::Error::Usage {
+                problem: "a target before a command".into(),
+                hint: "name it after the command".into(),
+            }
+            .into());
+        }
+        return match action {
+            Action::Watch(args) => watch::run(session, args),
+        };
+    }
     let (config, mut source) = Config::check(session, cli)?;
     let targets = source.targets()?;
     session.emit.start(&report::opening(&config, &targets), config.facts(&targets))?;
