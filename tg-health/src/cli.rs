@@ -9,6 +9,7 @@ use regex_lite::Regex;
 use tg_core::cli::{Shared, duration};
 use tg_core::health::{Place, Resolve};
 
+use crate::review::Review;
 use crate::watch::Watch;
 
 /// How long `--wait` waits when it is not told.
@@ -80,6 +81,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
     Watch(Box<Watch>),
+    Review(Review),
 }
 
 /// How http:// and https:// are asked, and what their answers must be.

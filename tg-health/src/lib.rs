@@ -10,6 +10,7 @@ mod log;
 mod metrics;
 mod pace;
 mod report;
+mod review;
 mod seat;
 mod services;
 mod source;
@@ -50,6 +51,7 @@ fn body(session: &Session, cli: &Cli) -> Result<Answer, Error> {
             .into());
         }
         return match action {
+            Action::Review(args) => review::run(session, args),
             Action::Watch(args) => watch::run(session, args),
         };
     }
