@@ -13,10 +13,10 @@ libexecdir ?= $(prefix)/lib/tg
 mandir ?= $(prefix)/share/man/man1
 
 .DEFAULT_GOAL := help
-.PHONY: help build check lint unit bats test lab-test demo bench-swap bench-backup bench-migrate soak-swap install man clean
+.PHONY: help build check lint unit bats test lab-test demo bench-swap bench-backup bench-migrate bench-health bench-judging soak-swap install man clean
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the tools
 	cargo build --workspace --profile $(PROFILE)
@@ -55,6 +55,12 @@ bench-backup: ## tg-backup against pg_dump and pg_basebackup on one database of 
 
 bench-migrate: ## migrations that each break, lock or rewrite in one known way: is each called what it is? BENCH='--postgres 15' is handed on
 	@scripts/bench/migrate $(BENCH)
+
+bench-health: ## how soon readiness is seen, against docker compose up --wait and a loop of curl; BENCH='--rounds 50' is handed on
+	@scripts/bench/health $(BENCH)
+
+bench-judging: ## what tg-health watch says of a hundred upgrades whose outcome is known; BENCH='--upgrades 1000' is handed on
+	@scripts/bench/judging $(BENCH)
 
 soak-swap: build ## swaps and rollbacks under load in the lab, 200,000 requests; SOAK='--requests 50000' is handed on
 	scripts/lab/up

@@ -46,27 +46,13 @@ back_up() {
   esac
 }
 
-# The most memory that a process has had, kB, until it ends. It looks without starting a program: that would be measured too.
-# Usage: watch_memory PID
-watch_memory() {
-  local key value peak=0
-  exec 7<> <(:)
-  while kill -0 "$1" 2>/dev/null; do
-    while read -r key value _; do
-      [[ "$key" != VmHWM: ]] || peak="$value"
-    done <"/proc/$1/status" 2>/dev/null || :
-    read -r -t 0.2 -u 7 _ || :
-  done
-  echo "$peak" >>"$WORK/memory"
-}
-
 # Looking takes a processor a moment, so it is done where no time counts.
 # Usage: watched COMMAND…
 watched() {
   local pid
   "$@" >/dev/null &
   pid=$!
-  watch_memory "$pid" &
+  peak_memory "$pid" >>"$WORK/memory" &
   wait "$pid"
 }
 

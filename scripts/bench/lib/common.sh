@@ -84,3 +84,17 @@ limit_time() {
   ) &
   ALARM_PID=$!
 }
+
+# The most memory that a process has had, kB, until it ends. It looks without starting a program: that would be measured too.
+# Usage: peak_memory PID
+peak_memory() {
+  local key value peak=0
+  exec 7<> <(:)
+  while kill -0 "$1" 2>/dev/null; do
+    while read -r key value _; do
+      [[ "$key" != VmHWM: ]] || peak="$value"
+    done <"/proc/$1/status" 2>/dev/null || :
+    read -r -t 0.2 -u 7 _ || :
+  done
+  printf '%s\n' "$peak"
+}
