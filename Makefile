@@ -24,7 +24,16 @@ build: ## build the tools
 demo: ## a real upgrade and a real rollback in the lab, explained; installs what it needs
 	@scripts/lab/demo
 
-test: check lab-test ## everything: quick checks, then the procedures on real parts; installs what it needs
+# The lab is made while the lints compile, where it need not ask whether it may install what is missing.
+test: ## everything: quick checks, then the procedures on real parts; installs what it needs
+	@scripts/tests/tools
+ifeq ($(TG_LAB_INSTALL),yes)
+	@said=$$(mktemp); scripts/lab/up >"$$said" 2>&1 & up=$$!; \
+	  $(MAKE) --no-print-directory lint && wait "$$up" && rm -f "$$said" || { cat "$$said"; exit 1; }
+else
+	@$(MAKE) --no-print-directory lint
+endif
+	@$(MAKE) --no-print-directory unit bats lab-test
 
 check: lint unit bats ## what needs no Docker: format, lints, unit tests, procedures with stub tools
 
