@@ -42,7 +42,7 @@ pub(super) fn of(project: &str, period: &str, now: &str, entries: &[Entry]) -> S
     );
     if attention > 0 {
         body.push_str("<section><h2>Needs attention</h2>");
-        body.push_str(&list(of(Severity::Attention)));
+        body.push_str(&list(of(Severity::Attention).map(item)));
         body.push_str("</section>");
     }
     for (section, name) in SECTIONS {
@@ -51,7 +51,7 @@ pub(super) fn of(project: &str, period: &str, now: &str, entries: &[Entry]) -> S
             continue;
         }
         let figure = figure(section, &all).unwrap_or_default();
-        let list = list(all.into_iter());
+        let list = list(all.into_iter().map(item));
         let _ = write!(body, "<section><h2>{name}</h2>{figure}{list}</section>");
     }
     document(&title, &body)
@@ -70,16 +70,22 @@ fn count(number: usize, class: &str, words: &str) -> String {
     format!("<li><b class=\"{class}\">{number}</b> {words}</li>")
 }
 
-fn list<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
-    let class = |severity| match severity {
+/// Lines, each of a class of the style; nothing of none.
+pub(super) fn list<T: AsRef<str>>(items: impl Iterator<Item = (&'static str, T)>) -> String {
+    let mut all = String::new();
+    for (class, text) in items {
+        let _ = write!(all, "<li class=\"{class}\"><span>{}</span></li>", escaped(text.as_ref()));
+    }
+    if all.is_empty() { all } else { format!("<ul class=\"told\">{all}</ul>") }
+}
+
+fn item(entry: &Entry) -> (&'static str, &str) {
+    let class = match entry.severity {
         Severity::Attention => "attention",
         Severity::Note => "note",
         Severity::Fine => "fine",
     };
-    let item = |entry: &Entry| {
-        format!("<li class=\"{}\"><span>{}</span></li>", class(entry.severity), escaped(&entry.msg))
-    };
-    format!("<ul class=\"told\">{}</ul>", entries.map(item).collect::<String>())
+    (class, &entry.msg)
 }
 
 fn figure(section: &str, entries: &[&Entry]) -> Option<String> {

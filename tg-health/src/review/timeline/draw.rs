@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::lives::Stage;
 use super::{Timeline, seconds};
-use crate::review::page::escaped;
+use crate::review::page::{escaped, list};
 use crate::review::plot::{WIDTH, figure, rect};
 use crate::statistics::Tally;
 use crate::watch::{Probes, Recording, Sample};
@@ -33,14 +33,6 @@ pub(super) fn body(timeline: &Timeline) -> String {
     section("Latency and errors", curves(timeline));
     section("What was warned of, and the locks of migrations", told(timeline));
     body
-}
-
-fn list(items: impl Iterator<Item = (&'static str, String)>) -> String {
-    let mut all = String::new();
-    for (class, text) in items {
-        let _ = write!(all, "<li class=\"{class}\"><span>{}</span></li>", escaped(&text));
-    }
-    if all.is_empty() { all } else { format!("<ul class=\"told\">{all}</ul>") }
 }
 
 fn results(timeline: &Timeline) -> String {
@@ -149,28 +141,30 @@ fn lives(timeline: &Timeline) -> String {
     timeline.picture(caption, y, &drawing)
 }
 
-/// The 95th percentile and the failures of each second, where a watch of the same run has kept them.
-/// Each second's 95th percentile in ms, and how many failed.
+/// A second of a watch: when it was, the 95th percentile in ms where anything was answered well, and how many failed.
+type Point = (u64, Option<f64>, u64);
+
 #[expect(clippy::cast_precision_loss, reason = "µs of a request")]
-fn points(begun: u64, recording: &Recording) -> Vec<(u64, f64, u64)> {
+fn points(begun: u64, recording: &Recording) -> Vec<Point> {
     let point = |sample: &Sample| {
         let mut tally = Tally::default();
         sample.probes.values().flat_map(|probes| &probes.well_us).for_each(|us| tally.add(u64::from(*us)));
         let failed = sample.probes.values().map(Probes::failures).sum();
-        // A second without an answer has no height; the last one only rests.
-        let p95 = tally.percentile(95.0)? as f64 / 1000.0;
-        Some((begun + sample.at_ms, p95, failed))
+        let p95 = tally.percentile(95.0).map(|us| us as f64 / 1000.0);
+        (begun + sample.at_ms, p95, failed)
     };
-    recording.samples.iter().filter_map(point).collect()
+    recording.samples.iter().map(point).collect()
 }
 
+/// Latency and failures, where a watch of the same run has kept them.
 fn curves(timeline: &Timeline) -> String {
-    let curves: Vec<Vec<(u64, f64, u64)>> =
+    let curves: Vec<Vec<Point>> =
         timeline.recordings.iter().map(|(begun, recording)| points(*begun, recording)).collect();
     let points: Vec<_> = curves.iter().flatten().collect();
-    let most = points.iter().map(|(_, ms, _)| *ms).fold(0.0, f64::max);
+    let most = points.iter().filter_map(|(_, ms, _)| *ms).fold(0.0, f64::max);
     let failed: u64 = points.iter().map(|(_, _, failed)| failed).sum();
-    if points.is_empty() || most <= 0.0 {
+    // Where nothing was answered at all, the failures are all that there is to see.
+    if most <= 0.0 && failed == 0 {
         return String::new();
     }
     let mut drawing = String::new();
@@ -181,11 +175,33 @@ fn curves(timeline: &Timeline) -> String {
     for curve in &curves {
         let line: Vec<String> = curve
             .iter()
-            .map(|(at, ms, _)| format!("{:.1},{:.1}", timeline.x(*at), CURVE - ms / most * (CURVE - 5.0)))
+            .filter_map(|(at, ms, _)| Some((timeline.x(*at), CURVE - (*ms)? / most * (CURVE - 5.0))))
+            .map(|(x, y)| format!("{x:.1},{y:.1}"))
             .collect();
         let _ = write!(drawing, "<polyline class=\"line\" points=\"{}\"/>", line.join(" "));
     }
     name(&mut drawing, 0.0, &format!("{most:.0} ms"));
     let caption = format!("What one request in twenty takes longer than, each second; {failed} failed (red)");
     timeline.picture(&caption, CURVE, &drawing)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn second(at_ms: u64, well: usize, failed: u32) -> Sample {
+        let failures =
+            if failed > 0 { BTreeMap::from([("status 503".to_owned(), failed)]) } else { BTreeMap::new() };
+        let probes = Probes { well_us: vec![4000; well], failed: failures, missed: 0 };
+        Sample { at_ms, probes: BTreeMap::from([("http://h/".to_owned(), probes)]), ..Sample::default() }
+    }
+
+    #[test]
+    fn a_second_in_which_nothing_was_answered_well_counts_with_its_failures() {
+        let samples = vec![second(1000, 10, 0), second(2000, 0, 10), second(3000, 9, 1)];
+        let points = points(500, &Recording { samples, ..Recording::default() });
+        assert_eq!(points, [(1500, Some(4.0), 0), (2500, None, 10), (3500, Some(4.0), 1)]);
+    }
 }
