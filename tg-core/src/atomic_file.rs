@@ -1,8 +1,8 @@
 //! Files that appear whole or not at all: temporary name, fsync, rename, fsync of the directory.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -14,6 +14,16 @@ const PRIVATE_DIR: u32 = 0o700;
 /// Writes a file of our own, readable by its owner alone.
 pub fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
     persist(path, content, |_| Ok(())).map_err(|e| Error::file(path, &e))
+}
+
+/// Adds a line to a file of our own, which is on the disk when this returns.
+pub fn append(path: &Path, line: &str) -> Result<(), Error> {
+    let write = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().create(true).append(true).mode(PRIVATE_FILE).open(path)?;
+        file.write_all(format!("{line}\n").as_bytes())?;
+        file.sync_data()
+    };
+    write().map_err(|e| Error::file(path, &e))
 }
 
 /// Replaces the content of a user's file and keeps its mode, its owner and a symbolic link to it.

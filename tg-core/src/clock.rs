@@ -29,8 +29,7 @@ pub fn digits(at: SystemTime) -> String {
 /// Seconds since 1970 of a time that [`rfc3339`] wrote.
 #[must_use]
 pub fn seconds(time: &str) -> Option<u64> {
-    let at = humantime::parse_rfc3339(time).ok()?;
-    Some(at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs())
+    Some(millis(time)? / 1000)
 }
 
 /// Milliseconds since 1970 of a time that [`rfc3339`] wrote.

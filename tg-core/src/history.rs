@@ -1,12 +1,10 @@
 //! One line per finished change, append-only: the record that "document changes" asks for.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 
 use serde_json::{Map, Value, json};
 
-use crate::{Error, event, lock, state::State};
+use crate::{Error, atomic_file, event, lock, state::State};
 
 /// Appends one finished change: what, by whom, and the facts.
 pub fn append(
@@ -25,13 +23,7 @@ pub fn append(
     if let Some(map) = line.as_object_mut() {
         map.extend(facts);
     }
-    let path = state.history();
-    let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
-        file.write_all(format!("{line}\n").as_bytes())?;
-        file.sync_data()
-    };
-    write().map_err(|e| Error::file(&path, &e))
+    atomic_file::append(&state.history(), &line.to_string())
 }
 
 /// All finished changes, oldest first.

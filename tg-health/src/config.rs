@@ -43,10 +43,7 @@ impl Config {
     pub(crate) fn check(session: &Session, cli: &Cli) -> Result<(Self, Box<dyn Source>), Error> {
         let redactor = session.emit.redactor();
         let (source, token_file) = find_source(session, cli)?;
-        let token = token_file.map(|(path, origin)| token::read(&path, origin)).transpose()?;
-        if let Some(token) = &token {
-            redactor.learn(token.secret());
-        }
+        let token = read_token(token_file, redactor)?;
         let limit = [cli.wait, session.deadline.left()].into_iter().flatten().min();
         let config = Config {
             wait: cli.wait,
@@ -149,6 +146,15 @@ fn find_source(session: &Session, cli: &Cli) -> Result<(Box<dyn Source>, TokenFi
         }
     };
     Ok((source, token))
+}
+
+/// The token in a file, which from then on nobody repeats.
+pub(crate) fn read_token(file: TokenFile, redactor: &Redactor) -> Result<Option<Token>, CoreError> {
+    let token = file.map(|(path, origin)| token::read(&path, origin)).transpose()?;
+    if let Some(token) = &token {
+        redactor.learn(token.secret());
+    }
+    Ok(token)
 }
 
 pub(crate) fn token_file(

@@ -86,10 +86,10 @@ impl Stack {
 impl Source for Stack {
     fn targets(&mut self) -> Result<Vec<Target>, Error> {
         let mut targets = vec![self.public.clone()];
+        // What a swap keeps for its way back serves nobody and has another version.
+        let resting = self.state.resting();
         for service in &self.services.clone() {
             let mut containers = self.engine.containers(&self.project, service)?;
-            // What a swap keeps for its way back serves nobody and has another version.
-            let resting = self.state.resting();
             containers.retain(|container| !container.one_off && !resting.contains(&container.id));
             if let Some(crash) = self.watch.look(&containers, Instant::now()) {
                 return Err(crash.last_words(&self.engine, &self.redactor));

@@ -1,13 +1,11 @@
 //! What earlier reviews have found: `reviews.jsonl` in the state directory, a line each.
 
 use std::collections::HashSet;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tg_core::state::State;
-use tg_core::{Error, event};
+use tg_core::{Error, atomic_file, event};
 
 const FILE: &str = "reviews.jsonl";
 /// So many are looked at: a year of weeks.
@@ -55,13 +53,8 @@ pub(super) fn remember(state: &State, database: Option<i64>, signatures: Vec<Str
     state.create()?;
     let path = file(state);
     let line = Line { ts: event::now(), database, signatures };
-    let write = || -> std::io::Result<()> {
-        let text = serde_json::to_string(&line).map_err(std::io::Error::other)?;
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
-        file.write_all(format!("{text}\n").as_bytes())?;
-        file.sync_data()
-    };
-    write().map_err(|e| Error::file(&path, &e))
+    let text = serde_json::to_string(&line).map_err(|e| Error::file(&path, &std::io::Error::other(e)))?;
+    atomic_file::append(&path, &text)
 }
 
 #[cfg(test)]

@@ -19,13 +19,13 @@ const OLD: i64 = 1_000_000_000;
 /// Of the reads fewer than this came from memory.
 const FEW_HITS: f64 = 0.9;
 
-/// What there is to tell of it. Each question may be refused for want of a privilege without the others being so.
+/// What there is to tell of it, and its size in bytes. Each question may be refused for want of a privilege without the others being so.
 pub(super) fn entries(
     target: &Target,
     before: &Before,
     full: bool,
     most: i64,
-) -> Result<(Vec<Entry>, Option<i64>), Error> {
+) -> Result<(Vec<Entry>, i64), Error> {
     let mut client = target.connect("tg-health", None)?;
     let mut entries = Vec::new();
     let server = client.query_one(include_str!("sql/server.sql"), &[])?;
@@ -52,7 +52,7 @@ pub(super) fn entries(
         rows(include_str!("sql/unused.sql"), "indexes", &unused);
     }
     entries.extend(unseen);
-    Ok((entries, Some(size)))
+    Ok((entries, size))
 }
 
 fn ask(client: &mut Client, sql: &str, most: i64) -> Result<Vec<Row>, String> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tg_core::bytes;
 
-use super::entry::{Entry, Severity, attention_if};
+use super::entry::{Entry, attention_if};
 
 /// Less than this part free needs attention.
 const LEAST: f64 = 0.1;
@@ -26,8 +26,7 @@ pub(super) fn entries(places: &[(&str, PathBuf)]) -> Vec<Entry> {
         let share = free as f64 / total as f64;
         let msg = format!("{} of {} are free where {what} is", bytes::size(free), bytes::size(total));
         let facts = json!({"what": what, "path": there.display().to_string(), "free": free, "total": total});
-        let severity = if share < LEAST { attention_if(true) } else { Severity::Fine };
-        entries.push(Entry::new("disk", "disk", severity, msg, facts));
+        entries.push(Entry::new("disk", "disk", attention_if(share < LEAST), msg, facts));
     }
     entries
 }

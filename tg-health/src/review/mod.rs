@@ -101,7 +101,7 @@ fn look(
     let size = match asked {
         Ok((told, size)) => {
             entries.extend(told);
-            size
+            Some(size)
         }
         Err(error) => {
             entries.push(Entry {
@@ -112,10 +112,11 @@ fn look(
         }
     };
     session.check("reviewing")?;
-    entries.extend(disks(project, &engine));
+    let store = Store::of(project, None);
+    entries.extend(disks(project, &engine, store.as_ref().ok()));
     entries.extend(certificate::entry(&public_target(project)?.name));
-    match Store::of(project, None) {
-        Ok(store) => entries.push(backups::entry(&store)),
+    match &store {
+        Ok(store) => entries.push(backups::entry(store)),
         Err(error) => entries.push(Entry::unseen("backups", &error.to_string())),
     }
     entries.extend(changes::entries(state, since));
@@ -123,12 +124,12 @@ fn look(
     Ok(Found { entries, digests, database: size })
 }
 
-fn disks(project: &Project, engine: &Engine) -> Vec<Entry> {
+fn disks(project: &Project, engine: &Engine, store: Option<&Store>) -> Vec<Entry> {
     let mut places = vec![("the project", project.directory.clone())];
     if let Ok(Some(root)) = engine.root_directory() {
         places.push(("Docker", root.into()));
     }
-    if let Ok(store) = Store::of(project, None) {
+    if let Some(store) = store {
         places.push(("the backups", store.root().to_owned()));
     }
     host::entries(&places)

@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 use tg_core::balancer;
-use tg_core::health::token::{self, Origin};
 use tg_core::health::{Expect, Prober};
 use tg_core::project::Project;
 use tg_core::settings::{Settings, process_env};
@@ -17,7 +16,7 @@ use super::cli::{Matter, Watch};
 use super::judges::Limits;
 use super::recording::Recording;
 use super::sensors::{Asked, Plan};
-use crate::config::{expected, prober, token_file};
+use crate::config::{expected, prober, read_token, token_file};
 use crate::error::Error;
 use crate::http;
 use crate::stack::public_target;
@@ -154,16 +153,13 @@ fn asked(
             hint: "a watch asks http:// and https:// alone; write it as http://host:port/path".into(),
         })?;
     }
-    let token = match project {
+    let file = match project {
         Some(project) => token_file(&args.http, &project.settings(), |text| project.path(text))?,
         None => {
             token_file(&args.http, &Settings::new(&process_env, Map::new())?, |text| PathBuf::from(text))?
         }
     };
-    let token = token.map(|(path, origin): (PathBuf, Origin)| token::read(&path, origin)).transpose()?;
-    if let Some(token) = &token {
-        redactor.learn(token.secret());
-    }
+    let token = read_token(file, redactor)?;
     let manners = http::manners(&args.http, redactor)?;
     let strict = expected(&args.http);
     let anything = || Regex::new("").ok();
