@@ -1,7 +1,8 @@
 //! The standing of backups as node_exporter's textfile collector reads it.
 
-use std::fmt::Write as _;
 use std::time::SystemTime;
+
+use tg_core::gauges::{Gauge, exposition, seconds};
 
 use crate::check::Standing;
 
@@ -13,51 +14,45 @@ pub(crate) fn text(standing: &Standing, good: bool, now: SystemTime) -> String {
     #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
     let whole = |number: u64| number as f64;
     let gauges = [
-        ("check_ok", "Whether the check that wrote this file said yes", Some(f64::from(u8::from(good)))),
-        ("check_timestamp_seconds", "When it was written", Some(seconds(now))),
-        ("count", "Backups with a manifest that can be believed", Some(whole(standing.backups as u64))),
-        (
+        Gauge::new(
+            "check_ok",
+            "Whether the check that wrote this file said yes",
+            Some(f64::from(u8::from(good))),
+        ),
+        Gauge::new("check_timestamp_seconds", "When it was written", Some(seconds(now))),
+        Gauge::new(
+            "count",
+            "Backups with a manifest that can be believed",
+            Some(whole(standing.backups as u64)),
+        ),
+        Gauge::new(
             "damaged_count",
             "Directories whose manifest can't be believed",
             Some(whole(standing.damaged as u64)),
         ),
-        (
+        Gauge::new(
             "newest_timestamp_seconds",
             "When the newest backup was made",
             newest.and_then(|m| time(&m.created)),
         ),
-        ("newest_size_bytes", "Size of the newest backup", newest.map(|m| whole(m.bytes()))),
-        ("newest_duration_seconds", "How long it took", newest.map(|m| whole(m.duration_ms) / 1000.0)),
-        (
+        Gauge::new("newest_size_bytes", "Size of the newest backup", newest.map(|m| whole(m.bytes()))),
+        Gauge::new(
+            "newest_duration_seconds",
+            "How long it took",
+            newest.map(|m| whole(m.duration_ms) / 1000.0),
+        ),
+        Gauge::new(
             "newest_verified_timestamp_seconds",
             "When the newest verified backup was made",
             proven.and_then(|(m, _)| time(&m.created)),
         ),
-        (
+        Gauge::new(
             "newest_verified_restore_seconds",
             "How long its data took to come back",
             proven.map(|(_, proof)| whole(proof.restore_ms) / 1000.0),
         ),
     ];
-    let label = label(&standing.database);
-    let mut text = String::new();
-    for (name, help, value) in gauges {
-        if let Some(value) = value {
-            let _ = writeln!(text, "# HELP tg_backup_{name} {help}");
-            let _ = writeln!(text, "# TYPE tg_backup_{name} gauge");
-            let _ = writeln!(text, "tg_backup_{name}{{database=\"{label}\"}} {value}");
-        }
-    }
-    text
-}
-
-fn seconds(at: SystemTime) -> f64 {
-    at.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64().floor())
-}
-
-/// A label's value, escaped as the exposition format asks.
-fn label(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    exposition("tg_backup", &standing.database, &gauges)
 }
 
 #[cfg(test)]

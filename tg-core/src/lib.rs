@@ -20,6 +20,7 @@ pub mod error;
 pub mod event;
 pub mod exit;
 pub mod fault;
+pub mod gauges;
 pub mod health;
 pub mod history;
 pub mod host;
