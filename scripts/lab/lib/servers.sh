@@ -21,9 +21,9 @@ in_server() {
 
 # Usage: write_server MAJOR
 write_server() {
-  local options=""
+  local options="-c max_prepared_transactions=10"
   # Incremental backups need it; 17 is the first to know it.
-  (($1 < 17)) || options="-c summarize_wal=on"
+  (($1 < 17)) || options+=" -c summarize_wal=on"
   mkdir -p "$STACK_DIR"
   write_secrets db_password
   cp "$LAB_SRC/postgres-stack/compose.yaml" "$STACK_DIR/"
