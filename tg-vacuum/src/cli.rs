@@ -2,19 +2,29 @@
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand};
+use jiff::Zoned;
 use tg_core::cli::{Shared, duration};
 use tg_core::database::DatabaseFlags;
 
-/// The guide's threshold: tables with more dead rows than this are worth a look.
-const MIN_DEAD: i64 = 1000;
+use crate::analyze::AnalyzeFlags;
+use crate::blockers::BlockerFlags;
+use crate::error::Error;
+use crate::reindex::ReindexFlags;
+use crate::repack::RepackFlags;
+use crate::report::ReportFlags;
+use crate::run::RunFlags;
+use crate::window::{Budget, Window};
+
 /// Nobody waits behind us longer than this.
 const LOCK_TIMEOUT: &str = "2s";
 
-/// Vacuums and analyses every user table, one after the other, the one with the most dead rows first
+/// Vacuums and analyses every user table, and proves what it did
 ///
 /// Safe while the application runs: never FULL, no truncation, a locked table is skipped and
-/// reported, nobody waits behind us. Exit 0 also when tables were skipped; 1 when one failed.
+/// reported, and who waits behind us is made way for. Exit 0 also when tables were skipped; 1 when one failed, or when
+/// many dead rows could not be removed because somebody holds them.
 #[derive(Debug, Parser)]
 #[command(name = "tg-vacuum", version, after_long_help = tg_core::cli::EXIT_STATUS)]
 pub(crate) struct Cli {
@@ -35,44 +45,43 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Lists the tables with many dead rows, the worst first; changes nothing
     Report(ReportFlags),
+    /// Names who keeps dead rows from being removed: sessions, prepared transactions, replication slots, standbys
+    ///
+    /// Exit 1 when one does. The command that would end it stands beside each; it is never run by this tool.
+    Blockers(BlockerFlags),
+    /// Makes statistics: those that pg_upgrade or a restore did not bring, with --missing
+    Analyze(AnalyzeFlags),
+    /// Builds indexes anew that are not valid or bloated by measure, and removes what interrupted attempts left
+    ///
+    /// Always CONCURRENTLY: nobody who reads or writes waits. Bloat that is only estimated is told and not acted upon.
+    Reindex(ReindexFlags),
+    /// Writes bloated tables anew by pg_repack, where it is installed; --plan tells what that would give and cost
+    ///
+    /// pg_repack runs in the server's container as its user postgres, one table after another, and never ends anybody's session.
+    Repack(RepackFlags),
 }
 
-#[derive(Args, Debug)]
-pub(crate) struct RunFlags {
-    /// Refresh the planner's statistics only; leave dead rows alone
-    #[arg(long)]
-    pub(crate) analyze_only: bool,
+/// How long maintenance may take.
+#[derive(Args, Debug, Default)]
+pub(crate) struct TimeFlags {
+    /// Be done after this time; the next run with a budget or a window goes on with what was left
+    #[arg(long, value_name = "DURATION", value_parser = some_time, conflicts_with = "window")]
+    budget: Option<Duration>,
 
-    /// Say what would be done, and do nothing
-    #[arg(short = 'n', long)]
-    pub(crate) dry_run: bool,
-
-    /// Skip a table that can't be locked within this time [default: 2s]
-    #[arg(long, value_name = "DURATION", value_parser = lock_time)]
-    lock_timeout: Option<Duration>,
+    /// Be done when this time of day is over, in this host's time zone; refuse (6) outside of it
+    #[arg(long, value_name = "HH:MM-HH:MM")]
+    window: Option<Window>,
 }
 
-impl RunFlags {
-    /// Whether any was given: none goes with a subcommand.
-    pub(crate) fn given(&self) -> bool {
-        self.analyze_only || self.dry_run || self.lock_timeout.is_some()
+impl TimeFlags {
+    /// The time that there is; refused where the window is closed.
+    pub(crate) fn budget(&self) -> Result<Budget, Error> {
+        let Some(window) = self.window else { return Ok(Budget::of(self.budget)) };
+        match window.left(&Zoned::now()) {
+            Ok(left) => Ok(Budget::of(Some(left))),
+            Err(opens) => Err(Error::WindowClosed { window: window.to_string(), opens }),
+        }
     }
-
-    /// How long a statement may wait for a lock.
-    pub(crate) fn lock_timeout(&self) -> Duration {
-        self.lock_timeout.unwrap_or_else(default_lock_timeout)
-    }
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ReportFlags {
-    /// List tables with more dead rows than this
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = MIN_DEAD, value_parser = clap::value_parser!(i64).range(-1..))]
-    pub(crate) min_dead: i64,
-
-    /// List no more than so many tables [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) top: Option<u32>,
 }
 
 /// [`LOCK_TIMEOUT`] as a duration.
@@ -80,10 +89,26 @@ pub(crate) fn default_lock_timeout() -> Duration {
     duration(LOCK_TIMEOUT).unwrap_or(Duration::from_secs(2))
 }
 
+/// A table as it is named on the command line: `table` or `schema.table`.
+pub(crate) fn is_named(names: &[String], schema: &str, table: &str) -> bool {
+    names.iter().any(|name| name == table || *name == format!("{schema}.{table}"))
+}
+
+/// A size as PostgreSQL counts it.
+pub(crate) fn bytes(size: ByteSize) -> i64 {
+    i64::try_from(size.as_u64()).unwrap_or(i64::MAX)
+}
+
 /// PostgreSQL counts in whole milliseconds, and takes 0 for no limit at all.
-fn lock_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn some_time(text: &str) -> Result<Duration, String> {
     let time = duration(text)?;
     if time < Duration::from_millis(1) { Err("it must be 1ms or longer".into()) } else { Ok(time) }
+}
+
+/// 0 to 1, or more: an age may be beyond its limit.
+pub(crate) fn ratio(text: &str) -> Result<f64, String> {
+    let ratio: f64 = text.parse().map_err(|_| "it is a number, such as 0.2".to_owned())?;
+    if ratio.is_finite() && ratio >= 0.0 { Ok(ratio) } else { Err("it is 0 or more".into()) }
 }
 
 #[cfg(test)]

@@ -1,93 +1,156 @@
-//! The connection and its manners.
+//! Connections to the project's database, and their manners.
 
 use std::time::Duration;
 
 use postgres::Client;
 use tg_core::Session;
+use tg_core::container::Container;
 use tg_core::database::{DatabaseFlags, Target};
 use tg_core::engine::Engine;
 use tg_core::project::Project;
 
 use crate::error::Error;
 use crate::notice::Notices;
+use crate::server::Server;
 
-/// `SKIP_LOCKED` and `TRUNCATE` came with it.
-const OLDEST: i32 = 12;
-/// From here on vacuum and analyze write their statistics before they end.
-const STATISTICS_AT_ONCE: i32 = 15;
-/// From here on the database's own horizon need not be computed once a table.
-const SKIPS_DATABASE_STATS: i32 = 16;
-/// From here on a parent's children are only left out when asked to.
-const KNOWS_ONLY: i32 = 18;
+/// `--gentle`: sleeps so long…
+const GENTLE_DELAY: &str = "10ms";
+/// …each time that it has done so much: ten pages that it changes, or two hundred that it finds in memory.
+const GENTLE_LIMIT: &str = "200";
 
-/// What kind of server answers.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Server {
-    /// Major version.
-    pub(crate) version: i32,
-    /// In recovery: nothing can be written.
-    pub(crate) standby: bool,
+/// How much of the server a run may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Throttle {
+    /// What the server's settings say.
+    #[default]
+    Server,
+    /// Sleeps most of the time.
+    Gentle,
+    /// All that helps.
+    Fast,
 }
 
-impl Server {
-    /// Whether statistics read right after a vacuum are those of that vacuum.
-    pub(crate) fn statistics_at_once(self) -> bool {
-        self.version >= STATISTICS_AT_ONCE
+impl Throttle {
+    /// For a line of output.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Throttle::Server => "server",
+            Throttle::Gentle => "gentle",
+            Throttle::Fast => "fast",
+        }
     }
 
-    /// Whether `SKIP_DATABASE_STATS` is understood.
-    pub(crate) fn skips_database_stats(self) -> bool {
-        self.version >= SKIPS_DATABASE_STATS
-    }
-
-    /// Whether `ONLY` is understood.
-    pub(crate) fn knows_only(self) -> bool {
-        self.version >= KNOWS_ONLY
+    /// `vacuum_cost_delay`, `vacuum_cost_limit` and `vacuum_buffer_usage_limit`; none where the server's hold.
+    fn settings(self) -> [Option<&'static str>; 3] {
+        match self {
+            Throttle::Server => [None; 3],
+            Throttle::Gentle => [Some(GENTLE_DELAY), Some(GENTLE_LIMIT), None],
+            Throttle::Fast => [Some("0"), None, Some("0")],
+        }
     }
 }
 
-/// A connection to the project's database.
-pub(crate) struct Database {
-    pub(crate) client: Client,
+/// Where the database is, and how one speaks with it.
+pub(crate) struct Access {
+    target: Target,
     pub(crate) server: Server,
-    pub(crate) notices: Notices,
     /// `host:port/name`.
     pub(crate) place: String,
+    /// The database's name.
+    pub(crate) name: String,
     lock_timeout: Duration,
+    tool: &'static str,
 }
 
-impl Database {
-    /// Finds the project's database and connects to it.
-    pub(crate) fn open(
+/// One connection.
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    pub(crate) notices: Notices,
+    /// The server's process.
+    pub(crate) pid: i32,
+}
+
+impl Access {
+    /// Finds the project's database, connects to it, and asks what kind of server it is.
+    pub(crate) fn find(
         session: &Session,
         project: &Project,
         flags: &DatabaseFlags,
         lock_timeout: Duration,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Connection), Error> {
         let engine = Engine::connect()?;
         let target = Target::find(session, project, &engine, flags)?;
-        let notices = Notices::default();
-        let mut client = target.connect_with(session.tool, None, |config| notices.hear(config))?;
-        let row = client.query_one(include_str!("sql/server.sql"), &[]).map_err(tg_core::Error::from)?;
-        let version: i32 = row.try_get("version").map_err(tg_core::Error::from)?;
-        let standby = row.try_get("standby").map_err(tg_core::Error::from)?;
-        let server = Server { version: version / 10_000, standby };
-        if server.version < OLDEST {
-            return Err(Error::TooOld { version: server.version, oldest: OLDEST });
+        let (place, name) = (target.place(), target.name.clone());
+        let server = Server { number: 0, standby: false };
+        let mut access = Access { target, server, place, name, lock_timeout, tool: session.tool };
+        let mut connection = access.connect()?;
+        access.server = Server::ask(&mut connection.client)?;
+        if access.server.major() < Server::OLDEST {
+            return Err(Error::TooOld { version: access.server.major(), oldest: Server::OLDEST });
         }
-        let mut database = Database { client, server, notices, place: target.place(), lock_timeout };
-        database.limit(session)?;
-        Ok(database)
+        Ok((access, connection))
     }
 
-    /// No statement waits longer for a lock than it may, or runs beyond the deadline.
-    pub(crate) fn limit(&mut self, session: &Session) -> Result<(), tg_core::Error> {
-        let milliseconds = |time: Duration| format!("{}ms", time.as_millis());
-        // 0 is no limit at all; the deadline itself is checked before each statement.
-        let left = session.deadline.left().map(|left| left.max(Duration::from_millis(1)));
-        let statement = left.map_or_else(|| "0".into(), milliseconds);
+    /// One more connection. No statement of it waits longer for a lock than it may; names mean what their
+    /// qualification says; the server speaks English where it lets us choose.
+    pub(crate) fn connect(&self) -> Result<Connection, Error> {
+        let notices = Notices::default();
+        let mut client = self.target.connect_with(self.tool, None, |config| notices.hear(config))?;
         let lock = milliseconds(self.lock_timeout);
-        self.client.query_one(include_str!("sql/limits.sql"), &[&lock, &statement])?;
+        let row =
+            client.query_one(include_str!("sql/session.sql"), &[&lock]).map_err(tg_core::Error::from)?;
+        let pid = row.try_get("pid").map_err(tg_core::Error::from)?;
+        // For superusers; others read what they can.
+        let _ = client.batch_execute("SET lc_messages = 'C'");
+        // From 14 on: the server ends what we began soon after we were killed.
+        let _ = client.batch_execute("SET client_connection_check_interval = '500ms'");
+        Ok(Connection { client, notices, pid })
+    }
+}
+
+impl Access {
+    /// The role.
+    pub(crate) fn user(&self) -> &str {
+        &self.target.user
+    }
+
+    /// The server's container, where it is a service of the project.
+    pub(crate) fn container(&self) -> Option<&Container> {
+        self.target.container.as_ref()
+    }
+}
+
+impl Connection {
+    /// How much of the server the statements of this connection may take.
+    pub(crate) fn throttle(&mut self, throttle: Throttle, server: Server) -> Result<(), tg_core::Error> {
+        let names = ["vacuum_cost_delay", "vacuum_cost_limit", "vacuum_buffer_usage_limit"];
+        for (name, value) in names.into_iter().zip(throttle.settings()) {
+            let Some(value) = value else { continue };
+            if name != "vacuum_buffer_usage_limit" || server.limits_buffers() {
+                self.client.query_one("SELECT pg_catalog.set_config($1, $2, false)", &[&name, &value])?;
+            }
+        }
+        if server.counts_time() {
+            // So that it can be told how much of the time was slept; for superusers.
+            let _ = self.client.batch_execute("SET track_cost_delay_timing = on");
+        }
         Ok(())
     }
+
+    /// Ends what a killed run of this tool left at work, which would hold its table against us; how many there were.
+    pub(crate) fn end_orphans(&mut self) -> Result<u64, tg_core::Error> {
+        Ok(self.client.execute(include_str!("sql/orphans.sql"), &[])?)
+    }
+
+    /// No statement runs longer than this; `None`: as long as it takes.
+    pub(crate) fn limit(&mut self, time: Option<Duration>) -> Result<(), postgres::Error> {
+        // 0 is no limit at all.
+        let time = time.map_or_else(|| "0".into(), |time| milliseconds(time.max(Duration::from_millis(1))));
+        self.client.query_one("SELECT pg_catalog.set_config('statement_timeout', $1, false)", &[&time])?;
+        Ok(())
+    }
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{}ms", time.as_millis())
 }

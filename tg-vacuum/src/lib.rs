@@ -1,18 +1,38 @@
 //! tg-vacuum: database maintenance that stays out of everybody's way.
 
+mod analyze;
+mod bloat;
+mod blockers;
+mod board;
+mod choice;
 mod cli;
+mod conclusion;
+mod cycle;
 mod database;
+mod disk;
 mod error;
+mod freeze;
 mod grid;
+mod holder;
 mod maintain;
 mod notice;
 mod outcome;
-mod plan;
+mod overseer;
+mod proof;
+mod queue;
+mod reindex;
+mod repack;
 mod report;
 mod run;
+mod server;
+mod statement;
 mod summary;
 mod table;
 mod text;
+mod times;
+mod verbose;
+mod window;
+mod worth;
 
 use std::process::ExitCode;
 
@@ -35,7 +55,10 @@ pub fn run() -> ExitCode {
 
 fn body(session: &Session, cli: &Cli) -> Result<Answer, Error> {
     match &cli.command {
-        Some(Command::Report(_)) if cli.run.given() => Err(Error::RunFlags),
+        Some(Command::Analyze(flags)) => analyze::analyze(session, &cli.database, flags),
+        Some(Command::Repack(flags)) => repack::repack(session, &cli.database, flags),
+        Some(Command::Reindex(flags)) => reindex::reindex(session, &cli.database, flags),
+        Some(Command::Blockers(flags)) => blockers::blockers(session, &cli.database, flags),
         Some(Command::Report(flags)) => report::report(session, &cli.database, flags),
         None => run::run(session, &cli.database, &cli.run),
     }

@@ -1,178 +1,280 @@
-//! One table: intent, statement, outcome, and what it changed.
+//! A worker: batch after batch, intent, statement, outcome, and what it changed.
 
-use std::time::Instant;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use postgres::error::SqlState;
 use serde_json::{Value, json};
+use tg_core::Session;
+use tg_core::database::describe;
 use tg_core::event::StepState;
-use tg_core::{Error as CoreError, Session};
 
-use crate::database::Database;
+use crate::board::{Board, Why};
+use crate::database::Connection;
 use crate::error::Error;
-use crate::outcome::Outcome;
-use crate::plan::Action;
+use crate::notice::Said;
+use crate::outcome::{self, Outcome};
+use crate::proof::Proof;
+use crate::queue::{Batch, Job, Queue};
+use crate::statement::{Action, Manner};
 use crate::summary::Summary;
 use crate::table::Table;
 use crate::text;
+use crate::times::Times;
+use crate::verbose::{self, Done, Whose};
+use crate::window::Budget;
 
-/// What is known after the statement.
-struct After {
-    outcome: Outcome,
-    /// Dead tuples; `None` where the server tells them too late to be true.
-    dead: Option<i64>,
-    /// Bytes; `None` when the table can't be opened.
+/// The server cancels what our own cancel did not reach so long after the end.
+const BACKSTOP: Duration = Duration::from_secs(1);
+/// What is kept of the time that is left for what comes after the last table.
+const KEPT: Duration = Duration::from_millis(200);
+
+/// What all workers share.
+pub(crate) struct Shop<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) board: &'a Board,
+    pub(crate) manner: Manner,
+    pub(crate) budget: Budget,
+    /// The database's name.
+    pub(crate) database: &'a str,
+    pub(crate) queue: Mutex<Queue>,
+    pub(crate) summary: Mutex<Summary>,
+    pub(crate) times: Mutex<Times>,
+}
+
+/// A table's statistics at one moment.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    done: i64,
+    dead: i64,
     size: Option<i64>,
-    duration_ms: u128,
 }
 
-/// Maintains one table; fails only when there is no use in going on.
-pub(crate) fn maintain(
-    session: &Session,
-    database: &mut Database,
-    table: &Table,
-    action: Action,
-    summary: &mut Summary,
-) -> Result<(), Error> {
-    let msg = format!("{} {}", action.name(), table.label());
-    session.emit.step(action.name(), StepState::Started, &msg, Value::Object(table.names()))?;
-    let after = execute(session, database, table, action, summary);
-    let mut data = table.names();
-    let state = match &after {
-        Ok(After { outcome: Outcome::Done, .. }) => StepState::Succeeded,
-        Ok(After { outcome: Outcome::Skipped(reason), .. }) => {
-            data.insert("skipped".into(), json!(true));
-            data.insert("error".into(), json!(reason));
-            StepState::Failed
+impl Shop<'_> {
+    /// Does batch after batch until nothing is left that fits, or all were stopped.
+    pub(crate) fn work(&self, connection: &mut Connection) -> Result<(), Error> {
+        while self.board.stopped().is_none() {
+            let batch = held(&self.queue).next(self.left());
+            let Some(batch) = batch else { break };
+            self.batch(connection, batch)?;
         }
-        Ok(After { outcome: Outcome::Failed(reason), .. }) => {
-            data.insert("error".into(), json!(reason));
-            StepState::Failed
+        Ok(())
+    }
+
+    /// What is left for tables.
+    fn left(&self) -> Option<Duration> {
+        Some(self.budget.left()?.saturating_sub(KEPT))
+    }
+
+    fn batch(&self, connection: &mut Connection, batch: Batch) -> Result<(), Error> {
+        let Some(first) = batch.first() else { return Ok(()) };
+        let (action, label) = (first.action, label(&batch));
+        let msg = format!("{} {label}", action.name());
+        if self.board.begin(connection.pid, &label).is_err() {
+            held(&self.queue).again(batch);
+            return Ok(());
         }
-        Err(error) => {
-            data.insert("error".into(), json!(error.to_string()));
-            StepState::Failed
+        self.session.emit.step(action.name(), StepState::Started, &msg, names(&batch))?;
+        let begun = Instant::now();
+        let answer = self.execute(connection, &batch, action);
+        let why = self.board.end(connection.pid);
+        let took = begun.elapsed();
+        let mut data = names(&batch);
+        data["duration_ms"] = json!(took.as_millis());
+        let state = match &answer {
+            Ok((Ok(()), _)) => StepState::Succeeded,
+            Ok((Err(error), _)) => {
+                data["error"] = json!(describe(error));
+                StepState::Failed
+            }
+            Err(error) => {
+                data["error"] = json!(error.to_string());
+                StepState::Failed
+            }
+        };
+        self.session.emit.step(action.name(), state, &msg, data)?;
+        let (answer, counts) = answer?;
+        self.judge(connection, batch, action, &answer, why, &counts, took)
+    }
+
+    /// Runs the statement; its answer, and the tables' statistics before.
+    #[expect(clippy::type_complexity, reason = "said once")]
+    fn execute(
+        &self,
+        connection: &mut Connection,
+        batch: &Batch,
+        action: Action,
+    ) -> Result<(Result<(), postgres::Error>, HashMap<u32, Count>), Error> {
+        let ends = [self.budget.left(), self.session.deadline.left()];
+        let limit = ends.into_iter().flatten().min().map(|left| left + BACKSTOP);
+        let before = statistics(connection, batch);
+        connection.notices.take();
+        let tables: Vec<&Table> = batch.iter().map(|job| &job.table).collect();
+        let answer = connection
+            .limit(limit)
+            .and_then(|()| connection.client.batch_execute(&self.manner.statement(action, &tables)));
+        if let Err(error) = &answer
+            && (connection.client.is_closed() || ends_the_session(error))
+        {
+            return Err(Error::Lost { problem: describe(error), summary: held(&self.summary).data() });
         }
+        Ok((answer, before))
+    }
+
+    /// What became of each table of a batch; what an error left undone is done one by one.
+    #[expect(clippy::too_many_arguments, reason = "one statement's facts, used once")]
+    fn judge(
+        &self,
+        connection: &mut Connection,
+        batch: Batch,
+        action: Action,
+        answer: &Result<(), postgres::Error>,
+        why: Option<Why>,
+        before: &HashMap<u32, Count>,
+        took: Duration,
+    ) -> Result<(), Error> {
+        let said = connection.notices.take();
+        let after = statistics(connection, &batch);
+        let mut told = verbose::read(&said, self.database);
+        let single = batch.len() == 1;
+        let pages: i64 = batch.iter().map(|job| job.table.bytes().max(1)).sum();
+        let (mut undone, mut waiting) = (Vec::new(), Vec::new());
+        for job in batch {
+            let done = of(&mut told, &job.table);
+            let counted = counted(before.get(&job.table.oid), after.get(&job.table.oid));
+            let (done_so, counted) = (done.is_some() || counted == Some(true), counted);
+            let outcome = match (answer, &why) {
+                (Ok(()), _) => outcome::of_success(
+                    done,
+                    &warnings(&said, &job.table, single),
+                    counted.filter(|_| self.manner.server.statistics_at_once()),
+                ),
+                (Err(_), _) if done_so => Outcome::Done(done),
+                (Err(error), Some(Why::MadeWay(_))) if is_cancel(error) && !job.again => {
+                    waiting.push(job);
+                    continue;
+                }
+                (Err(error), Some(why)) if is_cancel(error) => Outcome::Cut(why.clone()),
+                // The backstop, or somebody else's cancel.
+                (Err(error), None) if is_cancel(error) && self.budget.is_over() => Outcome::Cut(Why::Over),
+                (Err(_), _) if !single => {
+                    undone.push(job);
+                    continue;
+                }
+                (Err(error), _) => outcome::of_error(error),
+            };
+            let share = took.mul_f64(crate::table::ratio(job.table.bytes().max(1), pages));
+            self.finish(&job, action, outcome, after.get(&job.table.oid), share)?;
+        }
+        if let Some(Why::MadeWay(waiter)) = why
+            && !waiting.is_empty()
+        {
+            let msg =
+                format!("{} made way: {}; it comes again at the end", label(&waiting), waiter.sentence());
+            let mut data = names(&waiting);
+            data["waiter"] = waiter.data();
+            held(&self.queue).again(waiting);
+            self.session.emit.warning("made-way", &msg, data)?;
+        }
+        for job in undone {
+            self.batch(connection, vec![job])?;
+        }
+        Ok(())
+    }
+
+    fn finish(
+        &self,
+        job: &Job,
+        action: Action,
+        outcome: Outcome,
+        after: Option<&Count>,
+        took: Duration,
+    ) -> Result<(), Error> {
+        let cut = outcome == Outcome::Cut(Why::Over);
+        if cut || matches!(outcome, Outcome::Done(_)) {
+            held(&self.times).learn(&job.table, action, took, cut);
+        }
+        let exact = self.manner.server.statistics_at_once();
+        let proof = Proof {
+            table: &job.table,
+            action,
+            outcome,
+            dead: after.filter(|_| exact).map(|count| count.dead),
+            size: after.and_then(|count| count.size),
+            took,
+            predicted: job.predicted,
+        };
+        held(&self.summary).count(&proof);
+        Ok(self.session.emit.record(&proof.sentence(), proof.data())?)
+    }
+}
+
+/// What is counted of each table of a batch; a look that fails only makes us know less.
+fn statistics(connection: &mut Connection, batch: &Batch) -> HashMap<u32, Count> {
+    let oids: Vec<u32> = batch.iter().map(|job| job.table.oid).collect();
+    let rows = connection
+        .client
+        .query(concat!(include_str!("sql/closed.sql"), include_str!("sql/statistics.sql")), &[&oids])
+        .unwrap_or_default();
+    let count = |row: &postgres::Row| {
+        let count = Count {
+            done: row.try_get("done").ok()?,
+            dead: row.try_get("dead").ok()?,
+            size: row.try_get("size").ok()?,
+        };
+        Some((row.try_get("oid").ok()?, count))
     };
-    if let Ok(after) = &after {
-        data.insert("duration_ms".into(), json!(after.duration_ms));
-    }
-    session.emit.step(action.name(), state, &msg, Value::Object(data))?;
-    let after = after?;
-    summary.count(table, action, &after.outcome);
-    session.emit.record(&sentence(table, &after), record(table, action, &after))?;
-    Ok(())
+    rows.iter().filter_map(count).collect()
 }
 
-fn execute(
-    session: &Session,
-    database: &mut Database,
-    table: &Table,
-    action: Action,
-    summary: &Summary,
-) -> Result<After, Error> {
-    if session.deadline.left().is_some() {
-        database.limit(session)?;
+/// A lock that is held for a moment.
+pub(crate) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn counted(before: Option<&Count>, after: Option<&Count>) -> Option<bool> {
+    before.zip(after).map(|(before, after)| after.done > before.done)
+}
+
+/// What was said of a table and of its TOAST.
+fn of(told: &mut HashMap<Whose, Done>, table: &Table) -> Option<Done> {
+    let mut own = told.remove(&Whose::Table(format!("{}.{}", table.schema, table.name)))?;
+    if let Some(toast) = told.remove(&Whose::ToastOf(table.oid)) {
+        own.add(&toast);
     }
-    let before = statistics(database, table);
-    database.notices.take();
-    let begun = Instant::now();
-    let answer = database.client.batch_execute(&action.statement(table, database.server));
-    let duration_ms = begun.elapsed().as_millis();
-    let warnings = database.notices.take();
-    if let Err(error) = &answer {
-        let problem = tg_core::database::describe(error);
-        if database.client.is_closed() || ends_the_session(error) {
-            return Err(Error::Lost { problem, summary: summary.data() });
-        }
-        // Cancelled by our own statement_timeout: the backstop of the deadline.
-        if session.deadline.passed() {
-            let cause = session.deadline.error(&format!("{} {}", action.doing(), table.label()));
-            return Err(Error::Stopped { cause, summary: summary.data() });
-        }
+    Some(own)
+}
+
+/// The warnings that name a table; all of them where it was alone.
+fn warnings(said: &[Said], table: &Table, alone: bool) -> Vec<String> {
+    let name = format!("\"{}\"", table.name);
+    said.iter()
+        .filter(|said| said.warning && (alone || said.message.contains(&name)))
+        .map(|said| said.message.clone())
+        .collect()
+}
+
+fn label(batch: &Batch) -> String {
+    match batch.as_slice() {
+        [job] => job.table.label(),
+        jobs => text::tables(jobs.len()),
     }
-    let after = statistics(database, table);
-    let counted = before.zip(after).map(|((count, _), (then, _))| then > count);
-    let outcome = Outcome::of(answer.as_ref().copied(), &warnings, counted);
-    // Asking for the size of a locked table would wait for that lock.
-    let size = if outcome == Outcome::Done { size(database, table) } else { None };
-    Ok(After { outcome, dead: after.map(|(_, dead)| dead), size, duration_ms })
+}
+
+fn names(batch: &Batch) -> Value {
+    match batch.as_slice() {
+        [job] => Value::Object(job.table.names()),
+        jobs => json!({"tables": jobs.iter().map(|job| job.table.names()).collect::<Vec<_>>()}),
+    }
+}
+
+fn is_cancel(error: &postgres::Error) -> bool {
+    error.code() == Some(&SqlState::QUERY_CANCELED)
 }
 
 /// Whether the server says goodbye; the client learns of the closed connection only later.
 fn ends_the_session(error: &postgres::Error) -> bool {
     let farewells = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN];
     error.code().is_some_and(|code| farewells.contains(code))
-}
-
-/// How often the table was maintained, and its dead tuples; `None` where they come too late.
-fn statistics(database: &mut Database, table: &Table) -> Option<(i64, i64)> {
-    if !database.server.statistics_at_once() {
-        return None;
-    }
-    let row = database.client.query_one(include_str!("sql/statistics.sql"), &[&table.oid]).ok()?;
-    Some((row.try_get("done").ok()?, row.try_get("dead").ok()?))
-}
-
-fn size(database: &mut Database, table: &Table) -> Option<i64> {
-    let row = database.client.query_one(include_str!("sql/size.sql"), &[&table.oid]).ok()?;
-    row.try_get(0).ok()?
-}
-
-fn record(table: &Table, action: Action, after: &After) -> Value {
-    let mut data = table.names();
-    let facts = [
-        ("action", json!(action.name())),
-        ("dead_before", json!(table.dead)),
-        ("dead_after", json!(after.dead)),
-        ("size_before", json!(table.size)),
-        ("size_after", json!(after.size)),
-        ("duration_ms", json!(after.duration_ms)),
-    ];
-    data.extend(facts.map(|(key, value)| (key.to_owned(), value)));
-    match &after.outcome {
-        Outcome::Done => {}
-        Outcome::Skipped(reason) => {
-            data.insert("skipped".into(), json!(reason));
-        }
-        Outcome::Failed(reason) => {
-            data.insert("failed".into(), json!(reason));
-        }
-    }
-    Value::Object(data)
-}
-
-/// For people.
-fn sentence(table: &Table, after: &After) -> String {
-    let label = table.label();
-    match &after.outcome {
-        Outcome::Done => format!(
-            "{label}: {} dead rows before, {} after; {} before, {} after",
-            text::count(table.dead),
-            after.dead.map_or_else(|| "?".into(), text::count),
-            text::bytes(table.size),
-            text::bytes(after.size),
-        ),
-        Outcome::Skipped(reason) => format!("{label}: left as it is: {reason}"),
-        Outcome::Failed(reason) => format!("{label}: {reason}"),
-    }
-}
-
-/// What a dry run says of one table.
-pub(crate) fn preview(session: &Session, table: &Table, action: Action) -> Result<(), CoreError> {
-    let msg = format!(
-        "would {} {}: {} dead rows, {}",
-        action.name(),
-        table.label(),
-        text::count(table.dead),
-        text::bytes(table.size)
-    );
-    let mut data = table.names();
-    let facts = [
-        ("action", json!(action.name())),
-        ("dead_before", json!(table.dead)),
-        ("size_before", json!(table.size)),
-        ("planned", json!(true)),
-    ];
-    data.extend(facts.map(|(key, value)| (key.to_owned(), value)));
-    session.emit.record(&msg, Value::Object(data))
 }

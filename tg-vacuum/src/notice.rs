@@ -1,29 +1,51 @@
 //! What the server says beside its answer: VACUUM and ANALYZE warn about a table that they pass
-//! over, and then report success.
+//! over, and then report success; asked to be verbose, they tell what they did.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use postgres::config::Config;
 use postgres::error::{DbError, Severity};
 
-/// The warnings since the last look.
+/// One thing that the server said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// It warns.
+    pub(crate) warning: bool,
+    pub(crate) message: String,
+    /// Further lines, where older servers put the figures.
+    pub(crate) detail: String,
+}
+
+/// What was said since the last look.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Notices(Arc<Mutex<Vec<DbError>>>);
+pub(crate) struct Notices(Arc<Mutex<Vec<Said>>>);
 
 impl Notices {
     /// Hears the connection that is about to be made.
     pub(crate) fn hear(&self, config: &mut Config) {
         let heard = Arc::clone(&self.0);
         config.notice_callback(move |notice| {
-            if notice.parsed_severity() == Some(Severity::Warning) {
-                heard.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+            if let Some(said) = said(&notice) {
+                heard.lock().unwrap_or_else(PoisonError::into_inner).push(said);
             }
         });
     }
 
-    /// The messages of the warnings since the last call.
-    pub(crate) fn take(&self) -> Vec<String> {
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.drain(..).map(|notice| notice.message().to_owned()).collect()
+    /// What was said since the last call, in its order.
+    pub(crate) fn take(&self) -> Vec<Said> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn said(notice: &DbError) -> Option<Said> {
+    let warning = match notice.parsed_severity()? {
+        Severity::Warning => true,
+        Severity::Info | Severity::Notice => false,
+        _ => return None,
+    };
+    Some(Said {
+        warning,
+        message: notice.message().to_owned(),
+        detail: notice.detail().unwrap_or_default().to_owned(),
+    })
 }

@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::outcome::Outcome;
-use crate::plan::Action;
-use crate::table::Table;
+use crate::proof::Proof;
+use crate::statement::Action;
 use crate::text;
 
 /// Counts of a run.
@@ -15,11 +15,21 @@ pub(crate) struct Summary {
     begun: Instant,
     pub(crate) tables: usize,
     pub(crate) vacuumed: usize,
-    analyzed: usize,
+    pub(crate) analyzed: usize,
     pub(crate) skipped: Vec<String>,
+    pub(crate) cut: Vec<String>,
     pub(crate) failed: usize,
     /// Why the first table failed.
     pub(crate) first_failure: Option<String>,
+    removed: i64,
+    /// Dead rows that somebody could still see.
+    pub(crate) held: i64,
+    /// The tables that have most of them.
+    pub(crate) held_tables: Vec<(String, i64)>,
+    freed: i64,
+    wal: i64,
+    /// Bytes that were read, for the server's pace.
+    pub(crate) read: i64,
 }
 
 impl Summary {
@@ -31,20 +41,45 @@ impl Summary {
             vacuumed: 0,
             analyzed: 0,
             skipped: Vec::new(),
+            cut: Vec::new(),
             failed: 0,
             first_failure: None,
+            removed: 0,
+            held: 0,
+            held_tables: Vec::new(),
+            freed: 0,
+            wal: 0,
+            read: 0,
         }
     }
 
     /// Counts one table.
-    pub(crate) fn count(&mut self, table: &Table, action: Action, outcome: &Outcome) {
-        match (outcome, action) {
-            (Outcome::Done, Action::Vacuum) => self.vacuumed += 1,
-            (Outcome::Done, Action::Analyze) => self.analyzed += 1,
-            (Outcome::Skipped(_), _) => self.skipped.push(table.label()),
-            (Outcome::Failed(reason), _) => {
+    pub(crate) fn count(&mut self, proof: &Proof<'_>) {
+        let label = proof.table.label();
+        match &proof.outcome {
+            Outcome::Done(done) => {
+                if proof.action == Action::Analyze {
+                    self.analyzed += 1;
+                } else {
+                    self.vacuumed += 1;
+                }
+                let shrunk = proof.table.size.zip(proof.size).map_or(0, |(before, after)| before - after);
+                self.freed += shrunk.max(0);
+                if let Some(done) = done {
+                    self.removed += done.removed;
+                    self.wal += done.wal.unwrap_or(0);
+                    self.read += done.scanned * crate::table::PAGE;
+                    self.held += done.held;
+                    if done.held > 0 {
+                        self.held_tables.push((label, done.held));
+                    }
+                }
+            }
+            Outcome::Skipped(_) => self.skipped.push(label),
+            Outcome::Cut(_) => self.cut.push(label),
+            Outcome::Failed(reason) => {
                 self.failed += 1;
-                self.first_failure.get_or_insert_with(|| format!("{}: {reason}", table.label()));
+                self.first_failure.get_or_insert_with(|| format!("{label}: {reason}"));
             }
         }
     }
@@ -54,16 +89,28 @@ impl Summary {
         self.failed > 0 && self.done() == 0
     }
 
-    fn done(&self) -> usize {
+    /// Tables that are done.
+    pub(crate) fn done(&self) -> usize {
         self.vacuumed + self.analyzed
+    }
+
+    /// Tables that are done with, in any way, of all.
+    pub(crate) fn progress(&self) -> (usize, usize) {
+        (self.done() + self.skipped.len() + self.cut.len() + self.failed, self.tables)
+    }
+
+    /// How long it took until now.
+    pub(crate) fn took(&self) -> std::time::Duration {
+        self.begun.elapsed()
     }
 
     /// For the result.
     pub(crate) fn data(&self) -> Value {
         json!({
             "tables": self.tables, "done": self.done(), "vacuumed": self.vacuumed,
-            "analyzed": self.analyzed, "skipped": self.skipped.len(), "failed": self.failed,
-            "changed": self.done() > 0, "duration_ms": self.begun.elapsed().as_millis(),
+            "analyzed": self.analyzed, "skipped": self.skipped.len(), "cut": self.cut.len(), "failed": self.failed,
+            "removed": self.removed, "not_removable": self.held, "freed_bytes": self.freed, "wal_bytes": self.wal,
+            "changed": self.done() > 0, "duration_ms": self.took().as_millis(),
         })
     }
 
@@ -73,15 +120,21 @@ impl Summary {
             (self.vacuumed, "vacuumed and analysed"),
             (self.analyzed, "analysed"),
             (self.skipped.len(), "skipped"),
+            (self.cut.len(), "cancelled"),
             (self.failed, "failed"),
         ];
         let told = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
         let told = told.collect::<Vec<_>>().join(", ");
-        let seconds = self.begun.elapsed().as_secs_f64();
+        let rows = if self.removed > 0 {
+            format!(", {} dead rows removed", text::count(self.removed))
+        } else {
+            String::new()
+        };
         format!(
-            "{}: {} in {seconds:.1} s",
+            "{}: {}{rows} in {:.1} s",
             text::tables(self.tables),
-            if told.is_empty() { "nothing to do" } else { &told }
+            if told.is_empty() { "nothing to do" } else { &told },
+            self.took().as_secs_f64()
         )
     }
 }

@@ -41,6 +41,28 @@ pub(crate) fn tables(n: usize) -> String {
     if n == 1 { "1 table".into() } else { format!("{n} tables") }
 }
 
+/// `3d 4h`, `1h 1m`, `12s`: a time to its second unit.
+pub(crate) fn time(seconds: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never below 0")]
+    let whole = seconds.max(0.0) as u64;
+    match whole {
+        0..60 => format!("{whole}s"),
+        60..3600 => format!("{}m {}s", whole / 60, whole % 60),
+        3600..86_400 => format!("{}h {}m", whole / 3600, whole % 3600 / 60),
+        _ => format!("{}d {}h", whole / 86_400, whole % 86_400 / 3600),
+    }
+}
+
+/// A text on one line of so many characters at most.
+pub(crate) fn one_line(text: &str, most: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line: String = line.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    if line.chars().count() <= most {
+        return line;
+    }
+    line.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +71,13 @@ mod tests {
     fn a_name_can_not_break_a_line() {
         assert_eq!(label("a b", "c\n\u{1b}[2Jd"), "a b.c??[2Jd");
         assert_eq!([tables(0), tables(1)], ["0 tables", "1 table"]);
+    }
+
+    #[test]
+    fn times_and_queries_are_short() {
+        let all: Vec<_> = [0.4, 59.9, 61.0, 3661.0, 90_000.0].map(time).into();
+        assert_eq!(all, ["0s", "59s", "1m 1s", "1h 1m", "1d 1h"]);
+        assert_eq!([one_line(" a\n  b ", 9), one_line("abcdef", 4)], ["a b", "abc…"]);
     }
 
     #[test]

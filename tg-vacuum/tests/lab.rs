@@ -1,16 +1,17 @@
-//! Against the lab's real server: run with the lab up, `cargo test -p tg-vacuum --features lab`.
+//! Against real servers: run with the lab up, `cargo test -p tg-vacuum --features lab`; `TG_LAB_STACK=.lab/pg15` names another one.
 //! Each test has a database of its own and leaves nothing behind.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+mod server;
+
 use std::time::{Duration, Instant};
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use serde_json::Value;
+use server::Database;
 
-const SETUP: &str = r#"
+/// Names that break what does not quote, and every kind of relation that there is.
+const ODD: &str = r#"
 CREATE SCHEMA "Sch ema ""q""";
 CREATE TABLE "Sch ema ""q"""."Größe '; --" (id int);
 INSERT INTO "Sch ema ""q"""."Größe '; --" SELECT generate_series(1, 5000);
@@ -20,133 +21,159 @@ INSERT INTO held SELECT generate_series(1, 2000);
 DELETE FROM held;
 CREATE TABLE parent (id int, k int) PARTITION BY LIST (k);
 CREATE TABLE "part 1" PARTITION OF parent FOR VALUES IN (1);
+INSERT INTO parent SELECT g, 1 FROM generate_series(1, 500) AS g;
 CREATE MATERIALIZED VIEW mv AS SELECT * FROM parent;
+CREATE EXTENSION file_fdw;
+CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE far (line text) SERVER files OPTIONS (filename '/etc/hostname');
+CREATE VIEW v AS SELECT 1;
 "#;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-/// A database in the lab's server.
-struct Scratch {
-    name: String,
-    dir: tempfile::TempDir,
-}
-
-impl Scratch {
-    fn new(test: &str) -> Self {
-        let name = format!("tg_vacuum_{test}_{}", std::process::id());
-        psql("postgres", &format!("CREATE DATABASE {name}"));
-        let scratch = Scratch { name, dir: tempfile::tempdir().unwrap() };
-        psql(&scratch.name, SETUP);
-        let password = std::fs::read_to_string(root().join(".lab/stack/secrets/db_password")).unwrap();
-        let url = format!("postgres://terragnos:{}@db:5432/{}", password.trim(), scratch.name);
-        std::fs::write(scratch.dir.path().join("url"), url).unwrap();
-        scratch
-    }
-
-    fn vacuum(&self, words: &[&str]) -> (i32, Vec<Value>) {
-        let stack = root().join(".lab/stack");
-        let output = cargo_bin_cmd!("tg-vacuum")
-            .args(words)
-            .args([Path::new("-C"), &stack, Path::new("--state-dir"), &self.dir.path().join("state")])
-            .args([Path::new("--database-url-file"), &self.dir.path().join("url")])
-            .output()
-            .unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        (
-            output.status.code().unwrap(),
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
-        )
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        psql("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.name));
-    }
-}
-
-fn command(database: &str, sql: &str) -> Command {
-    let mut command = Command::new(root().join("scripts/lab/psql"));
-    command.args(["-d", database, "-q", "-At", "-v", "ON_ERROR_STOP=1", "-c", sql]).stdin(Stdio::null());
-    command
-}
-
-fn psql(database: &str, sql: &str) -> String {
-    let output = command(database, sql).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-fn records(lines: &[Value]) -> Vec<&Value> {
-    lines.iter().filter(|line| line["type"] == "record").map(|line| &line["data"]).collect()
+/// A table with dead rows: `rows` of about 100 bytes with an index, of which a part is deleted.
+fn bloated(name: &str, rows: u32, keep_each: u32) -> String {
+    format!(
+        "CREATE TABLE {name} (id int PRIMARY KEY, pad text) WITH (autovacuum_enabled = off);\n\
+         INSERT INTO {name} SELECT g, repeat('x', 80) FROM generate_series(1, {rows}) AS g;\n\
+         DELETE FROM {name} WHERE id % {keep_each} <> 0;\n"
+    )
 }
 
 #[test]
-fn every_table_is_done_the_worst_first_whatever_its_name() {
-    let scratch = Scratch::new("all");
-    let (code, lines) = scratch.vacuum(&[]);
-    assert_eq!(code, 0);
-    let records = records(&lines);
+fn every_table_is_done_whatever_its_name_and_its_figures_are_told() {
+    let db = Database::create("all", ODD);
+    let mut temporary = db.client();
+    temporary.batch_execute("CREATE TEMP TABLE mine AS SELECT 1").unwrap();
+    let ran = db.vacuum(&[]);
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    let odd = ran.table("Größe '; --");
     assert_eq!(
-        (&records[0]["table"], &records[0]["dead_before"], &records[0]["dead_after"]),
-        (&"Größe '; --".into(), &4000.into(), &0.into())
+        (&odd["schema"], &odd["dead_before"], &odd["dead_after"]),
+        (&"Sch ema \"q\"".into(), &4000.into(), &0.into())
     );
-    assert_eq!(records.last().unwrap()["action"], "analyze", "parents of partitions come last");
-    let result = &lines.last().unwrap()["data"];
+    assert_eq!((&odd["removed"], &odd["not_removable"]), (&4000.into(), &0.into()));
+    assert!(odd["pages_scanned"].as_i64().unwrap() > 10 && odd["wal_bytes"].as_i64().unwrap() > 0, "{odd}");
+    assert_eq!(ran.records().last().unwrap()["action"], "analyze", "parents of partitions come last");
+    let result = ran.result();
     assert_eq!(
         (&result["tables"], &result["vacuumed"], &result["analyzed"]),
         (&5.into(), &4.into(), &1.into())
     );
-    assert!(scratch.dir.path().join("state/history.jsonl").exists());
-    let steps = lines.iter().filter(|line| line["type"] == "step").count();
-    assert_eq!(steps, 10, "one before and one after each table");
+    assert!(result["removed"].as_i64().unwrap() >= 6000, "{result}");
+    assert!(db.path("state/history.jsonl").exists());
+    // Nothing of it is needed any more.
+    let again = db.vacuum(&["--only-needed"]);
+    assert_eq!((again.exit, &again.result()["tables"]), (0, &0.into()), "{again:?}");
 }
 
 #[test]
 fn a_table_that_a_person_holds_is_skipped_and_the_rest_is_done_without_waiting() {
-    let scratch = Scratch::new("held");
-    let sql = "BEGIN; LOCK TABLE held IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(8)";
-    let mut holder = command(&scratch.name, sql).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let held =
-        "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'held'::regclass";
-    while psql(&scratch.name, held) != "1" {
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let begun = Instant::now();
-    let (code, lines) = scratch.vacuum(&[]);
-    let (report_code, report) = scratch.vacuum(&["report", "--min-dead", "100"]);
-    assert!(begun.elapsed() < Duration::from_secs(5), "nobody waited for the lock");
-    assert_eq!((code, report_code), (0, 0));
-    let done = records(&lines);
-    let held = done.iter().find(|record| record["table"] == "held").unwrap();
-    assert!(held["skipped"].as_str().unwrap().contains("lock"), "{held}");
-    assert_eq!(lines.last().unwrap()["data"]["skipped"], 1);
-    assert_eq!(lines.last().unwrap()["data"]["vacuumed"], 3);
-    let listed = records(&report);
-    assert_eq!((&listed[0]["table"], &listed[0]["size_bytes"]), (&"held".into(), &Value::Null));
-    drop(psql(
-        "postgres",
-        &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", scratch.name),
-    ));
-    holder.wait().unwrap();
+    let db = Database::create("held", ODD);
+    let mut person = db.client();
+    person.batch_execute("BEGIN; LOCK TABLE held IN ACCESS EXCLUSIVE MODE").unwrap();
+    let ran = db.vacuum(&[]);
+    let report = db.vacuum(&["report", "--min-dead", "100"]);
+    assert!(ran.took + report.took < Duration::from_secs(5), "nobody waited for the lock");
+    assert_eq!((ran.exit, report.exit), (0, 0));
+    assert!(ran.table("held")["skipped"].as_str().unwrap().contains("lock"), "{ran:?}");
+    assert_eq!((&ran.result()["skipped"], &ran.result()["vacuumed"]), (&1.into(), &3.into()));
+    assert_eq!(report.table("held")["size_bytes"], Value::Null);
 }
 
 #[test]
-fn the_report_has_the_guides_rows_and_a_dry_run_changes_nothing() {
-    let scratch = Scratch::new("report");
-    let (code, lines) = scratch.vacuum(&["report"]);
-    assert_eq!(code, 0);
-    let rows = records(&lines);
+fn who_waits_behind_us_does_not_wait_longer_than_the_lock_timeout() {
+    let db = Database::create("waits", &bloated("big", 600_000, 3));
+    // Slow enough to be in the way: --gentle sleeps.
+    let child = db.start(&["--gentle", "--lock-timeout", "1s"]);
+    db.until("SELECT count(*) > 0 FROM pg_stat_progress_vacuum WHERE phase = 'scanning heap' AND heap_blks_scanned > 0");
+    let begun = Instant::now();
+    db.client().batch_execute("ALTER TABLE big ADD COLUMN more int").unwrap();
+    let waited = begun.elapsed();
+    let ran = Database::end(child);
+    assert!(waited > Duration::from_millis(300), "it was in the way: {waited:?}");
+    assert!(waited < Duration::from_millis(1500), "{waited:?}");
+    assert!(ran.warned("made-way"), "{ran:?}");
+    assert_eq!(ran.exit, 0, "it came again: {ran:?}");
+    assert_eq!(ran.table("big")["dead_after"], 0, "{ran:?}");
+}
+
+#[test]
+fn a_name_that_none_has_changes_nothing_and_the_chosen_are_done_alone() {
+    let db = Database::create("chosen", ODD);
+    let ran = db.vacuum(&["--tables", "hel"]);
+    assert_eq!((ran.exit, &ran.result()["error"]["code"]), (3, &"no-table".into()), "{ran:?}");
+    assert!(ran.result()["error"]["hint"].as_str().unwrap().contains("public.held"), "{ran:?}");
+    let ran = db.vacuum(&["--schema", "Sch ema \"q\""]);
+    assert_eq!((ran.exit, &ran.result()["tables"]), (0, &1.into()), "{ran:?}");
+    let report = db.vacuum(&["report"]);
+    let lines: Vec<String> = report.lines.iter().map(Value::to_string).collect();
+    let ran = db.vacuum_from(&lines.join("\n"), &["--from", "-"]);
+    assert_eq!((ran.exit, &ran.result()["tables"]), (0, &1.into()), "only held has dead rows now: {ran:?}");
     assert_eq!(
-        rows.iter().map(|row| row["dead"].clone()).collect::<Vec<_>>(),
-        [Value::from(4000), 2000.into()]
+        db.vacuum_from("", &["--from", "-"]).result()["tables"],
+        0,
+        "an empty list is not all of them"
     );
-    assert_eq!((&rows[0]["live"], &rows[0]["dead_ratio"]), (&1000.into(), &0.8.into()));
-    assert_eq!(scratch.vacuum(&["report", "--top", "1"]).1.len(), 3, "start, one record, result");
-    let (code, lines) = scratch.vacuum(&["--dry-run"]);
-    assert_eq!((code, &lines.last().unwrap()["data"]["changed"]), (0, &false.into()));
-    assert_eq!(records(&scratch.vacuum(&["report"]).1).len(), 2, "the dead rows are still there");
-    assert!(!scratch.dir.path().join("state").exists());
+    assert_eq!(db.vacuum_from("nonsense", &["--from", "-"]).exit, 2);
+}
+
+#[test]
+fn what_a_role_may_not_do_is_skipped_and_the_rest_is_done() {
+    let db = Database::create("role", ODD);
+    let role = format!("weak_{}", std::process::id());
+    db.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD 'weak';\nALTER TABLE held OWNER TO {role};\n"));
+    db.be(&role, "weak");
+    let ran = db.vacuum(&[]);
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    assert_eq!((&ran.result()["done"], &ran.result()["skipped"]), (&1.into(), &4.into()), "{ran:?}");
+    // Up to 15 it says who may, from 16 on what is missing.
+    let why = ran.table("mv")["skipped"].as_str().unwrap();
+    assert!(why.contains("owner") || why.contains("permission"), "{ran:?}");
+    assert_eq!(ran.table("held")["dead_after"], 0);
+    db.sql(&format!("REASSIGN OWNED BY {role} TO terragnos;\nDROP OWNED BY {role};\nDROP ROLE {role};\n"));
+}
+
+#[test]
+fn a_table_that_goes_away_meanwhile_does_not_stop_the_others() {
+    let tables: String =
+        (0..300).fold(String::new(), |all, n| all + &format!("CREATE TABLE t{n} AS SELECT 1 AS id;\n"));
+    let db = Database::create("gone", &tables);
+    std::thread::scope(|scope| {
+        let droppers = scope.spawn(|| {
+            let mut client = db.client();
+            for n in (0..300).step_by(3) {
+                client.batch_execute(&format!("DROP TABLE t{n}")).unwrap();
+            }
+        });
+        let ran = db.vacuum(&["--jobs", "2"]);
+        droppers.join().unwrap();
+        assert_eq!(ran.exit, 0, "{ran:?}");
+        assert_eq!(ran.result()["failed"], 0);
+        assert!(ran.result()["done"].as_i64().unwrap() >= 200, "{ran:?}");
+    });
+}
+
+#[test]
+fn a_dry_run_and_a_standby_change_nothing() {
+    let db = Database::create("dry", ODD);
+    let ran = db.vacuum(&["--dry-run", "--budget", "1h"]);
+    assert_eq!((ran.exit, &ran.result()["changed"]), (0, &false.into()));
+    assert!(ran.records().iter().all(|record| record["fits"] == true), "{ran:?}");
+    assert_eq!(db.vacuum(&["report"]).records().len(), 2, "the dead rows are still there");
+    assert!(!db.path("state").exists());
+}
+
+#[test]
+fn an_interrupt_ends_the_statement_and_nothing_is_broken() {
+    let db = Database::create("interrupt", &bloated("big", 400_000, 2));
+    let child = db.start(&["--gentle"]);
+    db.until("SELECT count(*) > 0 FROM pg_stat_progress_vacuum WHERE heap_blks_scanned > 0");
+    let begun = Instant::now();
+    let pid = i32::try_from(child.id()).unwrap();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status().unwrap().success());
+    let ran = Database::end(child);
+    assert_eq!(ran.exit, 130, "{ran:?}");
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(ran.table("big")["cut"], "interrupted");
+    // What it had cleaned stays clean.
+    assert_eq!(db.vacuum(&[]).table("big")["dead_after"], 0);
 }

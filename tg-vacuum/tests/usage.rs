@@ -19,6 +19,18 @@ fn wrong_usage_is_2_and_stands_on_stderr_alone() {
         vec!["--analyze-only", "report"],
         vec!["--dry-run", "report"],
         vec!["full"],
+        vec!["--jobs", "0"],
+        vec!["--budget", "0s"],
+        vec!["--window", "2-5"],
+        vec!["--budget", "1m", "--window", "01:00-02:00"],
+        vec!["--gentle", "--fast"],
+        vec!["--gentle", "--jobs", "2"],
+        vec!["--freeze", "--analyze-only"],
+        vec!["--budget", "1m", "reindex"],
+        vec!["report", "--max-bloat", "much"],
+        vec!["report", "--min-size", "large"],
+        vec!["reindex", "--max-bloat", "-1"],
+        vec!["blockers", "--older-than", "yesterday"],
     ] {
         let (code, stdout, stderr) = exit(&words);
         assert_eq!((code, stdout.as_str()), (2, ""), "{words:?}");

@@ -1,34 +1,38 @@
--- What there is to maintain: tables, materialised views and the parents of partitions, the worst
--- first, with the statistics of now. $1: partitioned parents below another one too.
---
--- A size is asked only of what nobody holds or wants in ACCESS EXCLUSIVE mode: asking opens the
--- table and its indexes, and would wait behind that lock.
-WITH locked AS MATERIALIZED (
-    SELECT relation
-    FROM pg_catalog.pg_locks
-    WHERE locktype = 'relation'
-      AND mode = 'AccessExclusiveLock'
-      AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-), closed AS MATERIALIZED (
-    SELECT relation FROM locked
-    UNION
-    SELECT i.indrelid FROM pg_catalog.pg_index i JOIN locked l ON l.relation = i.indexrelid
-    UNION
-    SELECT c.oid FROM pg_catalog.pg_class c JOIN locked l ON l.relation = c.reltoastrelid
+-- After closed.sql: what there is to maintain, tables, materialised views and the parents of partitions, with the statistics
+-- of now, in no order. $1: partitioned parents below another one too.
+, indexes AS MATERIALIZED (
+    SELECT i.indrelid, pg_catalog.sum(x.relpages)::pg_catalog.int8 AS pages
+    FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+    GROUP BY i.indrelid
 )
 SELECT c.oid,
        n.nspname::pg_catalog.text AS schema,
        c.relname::pg_catalog.text AS name,
        c.relkind = 'p' AS parent,
+       COALESCE(pg_catalog.pg_stat_get_live_tuples(c.oid), 0) AS live,
        COALESCE(pg_catalog.pg_stat_get_dead_tuples(c.oid), 0) AS dead,
+       COALESCE(pg_catalog.pg_stat_get_mod_since_analyze(c.oid), 0) AS changed,
        CASE WHEN c.oid IN (SELECT relation FROM closed) THEN NULL
-            ELSE pg_catalog.pg_total_relation_size(c.oid) END AS size
+            ELSE pg_catalog.pg_total_relation_size(c.oid) END AS size,
+       c.relpages::pg_catalog.int8 AS pages,
+       GREATEST(c.relpages - c.relallvisible, 0)::pg_catalog.int8 AS unseen_pages,
+       COALESCE(i.pages, 0) AS index_pages,
+       -- As vacuumdb and autovacuum take it: the older of the table and its TOAST.
+       GREATEST(CASE WHEN c.relfrozenxid <> '0'::pg_catalog.xid THEN pg_catalog.age(c.relfrozenxid) END,
+                CASE WHEN t.relfrozenxid <> '0'::pg_catalog.xid THEN pg_catalog.age(t.relfrozenxid) END,
+                0)::pg_catalog.int8 AS freeze_age,
+       pg_catalog.date_part('epoch', GREATEST(pg_catalog.pg_stat_get_last_vacuum_time(c.oid),
+                                              pg_catalog.pg_stat_get_last_autovacuum_time(c.oid))) AS vacuumed,
+       pg_catalog.date_part('epoch', GREATEST(pg_catalog.pg_stat_get_last_analyze_time(c.oid),
+                                              pg_catalog.pg_stat_get_last_autoanalyze_time(c.oid))) AS analyzed
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
+LEFT JOIN indexes i ON i.indrelid = c.oid
 WHERE c.relkind IN ('r', 'm', 'p')
   -- A temporary table belongs to another session; no one else can vacuum it.
   AND c.relpersistence <> 't'
   AND n.nspname <> 'information_schema'
   AND n.nspname !~ '^pg_'
   AND (c.relkind <> 'p' OR $1 OR NOT c.relispartition)
-ORDER BY c.relkind = 'p', dead DESC, schema, name

@@ -1,0 +1,125 @@
+//! The statement that a table gets, or several small ones together.
+
+use crate::server::Server;
+use crate::table::Table;
+
+/// What is done to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// `VACUUM (ANALYZE)`.
+    Vacuum,
+    /// `VACUUM (FREEZE, ANALYZE)`.
+    Freeze,
+    /// `ANALYZE`.
+    Analyze,
+}
+
+impl Action {
+    /// The step's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Action::Vacuum => "vacuum",
+            Action::Freeze => "freeze",
+            Action::Analyze => "analyze",
+        }
+    }
+
+    /// The command, for people.
+    pub(crate) fn command(self) -> &'static str {
+        match self {
+            Action::Vacuum => "VACUUM (ANALYZE)",
+            Action::Freeze => "VACUUM (FREEZE, ANALYZE)",
+            Action::Analyze => "ANALYZE",
+        }
+    }
+
+    /// A parent of partitions has no rows to vacuum, but statistics that autovacuum never refreshes.
+    pub(crate) fn on(self, table: &Table) -> Self {
+        if table.parent { Action::Analyze } else { self }
+    }
+}
+
+/// What goes beside the statement's tables.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    pub(crate) server: Server,
+    /// One worker, no helpers for the indexes.
+    pub(crate) gentle: bool,
+}
+
+impl Manner {
+    /// The statement. It does not wait for a table that somebody holds; it does not truncate, since
+    /// that takes an exclusive lock that standbys wait behind; it never rewrites a table; and it says what it did.
+    pub(crate) fn statement(self, action: Action, tables: &[&Table]) -> String {
+        // Before 18 a parent's children come with it; from 18 on they are left out only by ONLY.
+        let only = if self.server.knows_only() { "ONLY " } else { "" };
+        let targets: Vec<String> = tables.iter().map(|table| format!("{only}{}", table.quoted())).collect();
+        let mut options = vec!["SKIP_LOCKED", "VERBOSE"];
+        if action != Action::Analyze {
+            options.extend(["ANALYZE", "TRUNCATE false"]);
+            if action == Action::Freeze {
+                options.push("FREEZE");
+            }
+            if self.server.skips_database_stats() {
+                options.push("SKIP_DATABASE_STATS");
+            }
+            if self.gentle && self.server.knows_parallel() {
+                options.push("PARALLEL 0");
+            }
+        }
+        let verb = if action == Action::Analyze { "ANALYZE" } else { "VACUUM" };
+        format!("{verb} ({}) {}", options.join(", "), targets.join(", "))
+    }
+}
+
+/// Once at the end instead of once a statement: it reads all of `pg_class`.
+pub(crate) const DATABASE_STATS: &str = "VACUUM (ONLY_DATABASE_STATS)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(name: &str) -> Table {
+        Table { schema: "a b".into(), name: name.into(), ..Table::default() }
+    }
+
+    fn on(version: i32) -> Manner {
+        Manner { server: Server { number: version * 10_000, standby: false }, gentle: false }
+    }
+
+    #[test]
+    fn names_are_quoted_and_versions_respected() {
+        let odd = table("x\"; DROP TABLE y; --");
+        let name = "\"a b\".\"x\"\"; DROP TABLE y; --\"";
+        let options = "SKIP_LOCKED, VERBOSE, ANALYZE, TRUNCATE false";
+        assert_eq!(on(15).statement(Action::Vacuum, &[&odd]), format!("VACUUM ({options}) {name}"));
+        assert_eq!(
+            on(18).statement(Action::Vacuum, &[&odd, &table("t")]),
+            format!("VACUUM ({options}, SKIP_DATABASE_STATS) ONLY {name}, ONLY \"a b\".\"t\"")
+        );
+        assert_eq!(
+            on(15).statement(Action::Analyze, &[&table("t")]),
+            "ANALYZE (SKIP_LOCKED, VERBOSE) \"a b\".\"t\""
+        );
+        let gentle = Manner { gentle: true, ..on(17) };
+        assert!(
+            gentle.statement(Action::Freeze, &[&odd]).contains("FREEZE, SKIP_DATABASE_STATS, PARALLEL 0")
+        );
+    }
+
+    #[test]
+    fn no_statement_rewrites_or_truncates_or_waits() {
+        for (version, action) in [(12, Action::Vacuum), (16, Action::Freeze), (18, Action::Analyze)] {
+            let text = on(version).statement(action, &[&table("t")]);
+            assert!(!text.contains("FULL") && text.contains("SKIP_LOCKED"), "{text}");
+            assert!(action == Action::Analyze || text.contains("TRUNCATE false"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_parent_of_partitions_is_analysed_and_never_vacuumed() {
+        let parent = Table { parent: true, ..table("p") };
+        assert_eq!(Action::Vacuum.on(&parent), Action::Analyze);
+        assert_eq!(Action::Freeze.on(&table("t")), Action::Freeze);
+    }
+}
