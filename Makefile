@@ -13,7 +13,7 @@ libexecdir ?= $(prefix)/lib/tg
 mandir ?= $(prefix)/share/man/man1
 
 .DEFAULT_GOAL := help
-.PHONY: help build check lint unit bats test lab-test demo bench-swap bench-backup bench-migrate bench-health bench-judging soak-swap install man clean
+.PHONY: help build check lint unit bats test lab-test demo bench-swap bench-backup bench-migrate bench-health bench-judging bench-vacuum soak-swap install man clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench-health: ## how soon readiness is seen, against docker compose up --wait an
 
 bench-judging: ## what tg-health watch says of a hundred upgrades whose outcome is known; BENCH='--upgrades 1000' is handed on
 	@scripts/bench/judging $(BENCH)
+
+bench-vacuum: ## tg-vacuum beside vacuumdb, its report, its estimates, and who notices it; BENCH='--only accuracy' is handed on
+	@scripts/bench/vacuum $(BENCH)
 
 soak-swap: build ## swaps and rollbacks under load in the lab, 200,000 requests; SOAK='--requests 50000' is handed on
 	scripts/lab/up
