@@ -13,7 +13,7 @@ libexecdir ?= $(prefix)/lib/tg
 mandir ?= $(prefix)/share/man/man1
 
 .DEFAULT_GOAL := help
-.PHONY: help build check lint unit bats test lab-test demo bench-swap bench-backup bench-migrate bench-health bench-judging bench-vacuum soak-swap install man clean
+.PHONY: help build check lint unit bats test lab-test test-long demo bench-swap bench-backup bench-migrate bench-health bench-judging bench-vacuum soak-swap install man clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,11 @@ lab-test: build ## the procedures on real parts: upgrade, rollback, kill -9, bad
 	@scripts/tests/tools
 	scripts/lab/up
 	@scripts/tests/lab/run
+
+test-long: build ## what make test shows once, at length: each step of a kill -9, more load balancers, what restarts meanwhile
+	@scripts/tests/tools
+	scripts/lab/up
+	@scripts/tests/lab/run --long
 
 bench-swap: ## three ways to replace what runs, under load, side by side; BENCH='--rate 50' is handed on
 	@scripts/bench/swap $(BENCH)

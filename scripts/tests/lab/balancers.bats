@@ -88,6 +88,7 @@ there_and_back() {
   nothing_failed
 }
 
+# bats test_tags=long
 @test "behind nginx nothing on a connection of its own is lost, and the reloads are told" {
   nginx_in_front
   export TG_BALANCER='{"nginx": "lb", "include": "./nginx/tg/api.upstream"}'
@@ -98,6 +99,7 @@ there_and_back() {
   same null "$(result data.evidence)"
 }
 
+# bats test_tags=long
 @test "behind Caddy a reload may cost a connection, and no write that was acknowledged" {
   mkdir caddy
   cat >caddy/caddy.json <<'EOF'
@@ -116,6 +118,7 @@ EOF
   same no-share "$(result data.error.code)"
 }
 
+# bats test_tags=long
 @test "a program of one's own leads a balancer of any kind" {
   nginx_in_front
   cat >balancer <<'EOF'

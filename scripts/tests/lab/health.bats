@@ -86,6 +86,7 @@ watches() { # CODE FOR [OPTION...]
   load_ends || :
 }
 
+# bats test_tags=long
 @test "what can't be seen is not called well: no traffic, no containers, no balancer, no metrics" {
   migrated
   load_begins

@@ -40,6 +40,7 @@ setup_quick() {
   infrastructure_untouched
 }
 
+# bats test_tags=long
 @test "killed at any step of a swap, it goes back and nothing is lost" {
   local turn=0 step state
   setup_quick
@@ -57,6 +58,7 @@ setup_quick() {
   infrastructure_untouched
 }
 
+# bats test_tags=long
 @test "killed on trial, or between one instance and the next, it goes on or back" {
   setup_quick
   load_begins --slow-ms 500
@@ -76,6 +78,7 @@ setup_quick() {
   nothing_failed
 }
 
+# bats test_tags=long
 @test "killed at each step of the way back or of its end, and whoever goes on at the next one, it is finished" {
   setup_quick
   load_begins --slow-ms 500

@@ -4,27 +4,34 @@
 load helper
 load swap-helper
 
-@test "a swap and its rollback lose nothing, whatever the manners of the application on SIGTERM" {
-  for manners in polite die ignore; do
-    # The application that ignores SIGTERM is killed after its grace: let that be short.
-    sed -i "s/^ON_SIGTERM=.*/ON_SIGTERM=$manners/; s/^BOOT_MS=.*/BOOT_MS=300/; \$a GRACE=3s" .env
-    sed -i 's/stop_grace_period: 20s/stop_grace_period: ${GRACE:-20s}/; s/stop_grace_period: 30s/stop_grace_period: ${GRACE:-30s}/' compose.yaml
-    docker compose up -d --quiet-pull 2>/dev/null
-    tg-health --wait=60s >/dev/null
-    load_begins
-    gives 0 tg-swap --to 1.4.1
-    same "0 0 0 0" "$(result data.evidence.failed | jq -r 'map(tostring) | join(" ")')"
-    [[ $(result data.evidence.requests) -gt 20 ]]
-    only_serves 1.4.1
-    gives 0 tg-swap rollback
-    is_alone 1.4.0
-    gives 0 tg-swap --to 1.4.1 --keep 0s
-    is_alone 1.4.1
-    gives 0 tg-swap rollback
-    is_alone 1.4.0
-    nothing_failed
-  done
+# There and back under load, to instances that are kept and to those that are made again. Usage: loses_nothing MANNERS
+loses_nothing() {
+  # The application that ignores SIGTERM is killed after its grace: let that be short.
+  sed -i "s/^ON_SIGTERM=.*/ON_SIGTERM=$1/; s/^BOOT_MS=.*/BOOT_MS=300/; \$a GRACE=3s" .env
+  sed -i 's/stop_grace_period: 20s/stop_grace_period: ${GRACE:-20s}/; s/stop_grace_period: 30s/stop_grace_period: ${GRACE:-30s}/' compose.yaml
+  docker compose up -d --quiet-pull 2>/dev/null
+  tg-health --wait=60s >/dev/null
+  load_begins
+  gives 0 tg-swap --to 1.4.1
+  same "0 0 0 0" "$(result data.evidence.failed | jq -r 'map(tostring) | join(" ")')"
+  [[ $(result data.evidence.requests) -gt 20 ]]
+  only_serves 1.4.1
+  gives 0 tg-swap rollback
+  is_alone 1.4.0
+  gives 0 tg-swap --to 1.4.1 --keep 0s
+  is_alone 1.4.1
+  gives 0 tg-swap rollback
+  is_alone 1.4.0
+  nothing_failed
 }
+
+@test "a swap and its rollback lose nothing" { loses_nothing polite; }
+
+# bats test_tags=long
+@test "a swap and its rollback lose nothing when the application ends at once on SIGTERM" { loses_nothing die; }
+
+# bats test_tags=long
+@test "a swap and its rollback lose nothing when the application ignores SIGTERM" { loses_nothing ignore; }
 
 @test "within the keep time a rollback is a flip of the balancer, afterwards it recreates the very images" {
   image=$(docker inspect -f '{{.Image}}' tg-lab-api-1)
@@ -215,6 +222,7 @@ load swap-helper
   nothing_failed
 }
 
+# bats test_tags=long
 @test "a balancer that is restarted in the middle of a swap costs what its own absence costs, and no more" {
   sed -i 's/^BOOT_MS=.*/BOOT_MS=200/' .env
   docker compose up -d --quiet-pull 2>/dev/null
@@ -235,6 +243,7 @@ load swap-helper
   same "" "$(jq -r '.failures | keys - ["connect", "reset"] | .[]' "$BATS_TEST_TMPDIR/load")"
 }
 
+# bats test_tags=long
 @test "docker that is away for ten seconds in the middle of a swap is waited for" {
   load_begins
   for step in ready drain; do
