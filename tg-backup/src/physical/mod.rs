@@ -5,6 +5,7 @@ pub(crate) mod basebackup;
 pub(crate) mod chain;
 pub(crate) mod pgbackrest;
 pub(crate) mod prove;
+mod room;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

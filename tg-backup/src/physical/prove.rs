@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::fresh;
 use crate::physical::basebackup::BACKUP_MANIFEST;
+use crate::physical::room;
 use crate::verify::Proof;
 
 /// Unpacks one backup: PostgreSQL's own files, its WAL, and the list of both.
@@ -184,7 +185,7 @@ fn unpacking(code: i64, text: &str) -> Error {
     BackupError::NotRestorable { object: Some("base.tar".into()), problem: process::tail(text) }.into()
 }
 
-fn condemned(object: &str, code: i64, text: &str) -> Error {
+pub(super) fn condemned(object: &str, code: i64, text: &str) -> Error {
     let problem = process::tail(text);
     if code > 125 || problem.contains("No space left") {
         return BackupError::Throwaway { step: object.into(), code, problem }.into();
@@ -204,7 +205,8 @@ fn start(server: &Throwaway, data: &str) -> Result<(), Error> {
     let write = format!("echo 'local all all trust' >{HOME}/hba.conf && : >{HOME}/ident.conf");
     server.must(SERVER_USER, &["sh", "-c", &write])?;
     let log = format!("{HOME}/log");
-    let words = ["pg_ctl", "-D", data, "-l", &log, "-o", OVERRIDES, "-w", "-t", "3600", "-s", "start"];
+    let options = format!("{OVERRIDES}{}", room::options(server, data)?);
+    let words = ["pg_ctl", "-D", data, "-l", &log, "-o", &options, "-w", "-t", "3600", "-s", "start"];
     match server.exec(SERVER_USER, &words)? {
         (0, _) => Ok(()),
         (code, text) => {
