@@ -84,7 +84,7 @@ fn who_waits_behind_us_does_not_wait_longer_than_the_lock_timeout() {
     let db = Database::create("waits", &bloated("big", 600_000, 3));
     // Slow enough to be in the way: --gentle sleeps.
     let child = db.start(&["--gentle", "--lock-timeout", "1s"]);
-    db.until("SELECT count(*) > 0 FROM pg_stat_progress_vacuum WHERE phase = 'scanning heap' AND heap_blks_scanned > 0");
+    db.until("SELECT count(*) > 0 FROM pg_stat_progress_vacuum WHERE datname = current_database() AND phase = 'scanning heap' AND heap_blks_scanned > 0");
     let begun = Instant::now();
     db.client().batch_execute("ALTER TABLE big ADD COLUMN more int").unwrap();
     let waited = begun.elapsed();
@@ -166,7 +166,7 @@ fn a_dry_run_and_a_standby_change_nothing() {
 fn an_interrupt_ends_the_statement_and_nothing_is_broken() {
     let db = Database::create("interrupt", &bloated("big", 400_000, 2));
     let child = db.start(&["--gentle"]);
-    db.until("SELECT count(*) > 0 FROM pg_stat_progress_vacuum WHERE heap_blks_scanned > 0");
+    db.until("SELECT count(*) > 0 FROM pg_stat_progress_vacuum WHERE datname = current_database() AND heap_blks_scanned > 0");
     let begun = Instant::now();
     let pid = i32::try_from(child.id()).unwrap();
     assert!(std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status().unwrap().success());

@@ -104,7 +104,7 @@ fn killed_in_the_middle_the_next_run_removes_what_it_left() {
     let db = create("killed");
     let person = person(&db);
     let mut child = db.start(&["reindex"]);
-    db.until("SELECT count(*) > 0 FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%'");
+    db.until("SELECT count(*) > 0 FROM pg_stat_progress_create_index WHERE datname = current_database() AND phase LIKE 'waiting%'");
     child.kill().unwrap();
     child.wait().unwrap();
     db.until("SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'tg-vacuum' AND datname = current_database()");
