@@ -82,6 +82,18 @@ pub fn acquire_named(
     acquire_files(state, &[(name, false)], tool, run, orphaned)
 }
 
+/// Takes the project's lock, and inside it one of its own kind: for a step of a procedure that may go on beside
+/// another step of it.
+pub fn acquire_beside(
+    state: &State,
+    name: &str,
+    tool: &str,
+    run: &str,
+    orphaned: &mut dyn FnMut(&Holder) -> Result<(), Error>,
+) -> Result<Lock, Error> {
+    acquire_files(state, &[("lock", true), (name, false)], tool, run, orphaned)
+}
+
 fn acquire_files(
     state: &State,
     names: &[(&str, bool)],
@@ -162,6 +174,22 @@ mod tests {
 
     fn procedure(pid: u32) -> Holder {
         Holder { tool: "upgrade".into(), run: "r".into(), pid, host: hostname(), ..Holder::default() }
+    }
+
+    #[test]
+    fn a_step_that_may_go_on_beside_another_does_so_in_its_own_procedure_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::at(dir.path().join(".tg"));
+        let beside =
+            |run: &str| acquire_beside(&state, "pull.lock", "tg-swap", run, &mut |_| Err(Error::Interrupted));
+        state.create().unwrap();
+        let _procedure = take(&state.root().join("lock"), &procedure(std::process::id())).unwrap().unwrap();
+        let _step = now(&state, "tg-backup", "r").unwrap();
+        let first = beside("r").unwrap();
+        assert!(matches!(beside("r"), Err(Error::Locked { .. })), "one of its kind");
+        drop(first);
+        assert!(matches!(beside("another"), Err(Error::Locked { .. })));
+        assert!(beside("r").is_ok());
     }
 
     #[test]

@@ -34,13 +34,19 @@ impl Rehearsal {
     /// The newest that can be believed of a release.
     #[must_use]
     pub fn newest(state: &State, to: &str) -> Option<Self> {
+        Self::newest_file(state, to).map(|(_, rehearsal)| rehearsal)
+    }
+
+    /// The same, and where it is.
+    #[must_use]
+    pub fn newest_file(state: &State, to: &str) -> Option<(PathBuf, Self)> {
         let files = std::fs::read_dir(directory(state)).into_iter().flatten().flatten();
         let read = |path: PathBuf| {
-            let (document, _) = unsealed(&std::fs::read_to_string(path).ok()?).ok()?;
-            Self::deserialize(document).ok()
+            let (document, _) = unsealed(&std::fs::read_to_string(&path).ok()?).ok()?;
+            Some((path, Self::deserialize(document).ok()?))
         };
-        let all = files.filter_map(|file| read(file.path())).filter(|rehearsal| rehearsal.to == to);
-        all.max_by(|a, b| a.created.cmp(&b.created))
+        let all = files.filter_map(|file| read(file.path())).filter(|(_, rehearsal)| rehearsal.to == to);
+        all.max_by(|(_, a), (_, b)| a.created.cmp(&b.created))
     }
 
     /// Whether the release before it was shown to go on with its schema.

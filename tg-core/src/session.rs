@@ -125,6 +125,17 @@ impl Session {
         Ok(lock)
     }
 
+    /// The same for what may go on beside another step of its procedure, by a lock of its own kind.
+    pub fn begin_change_beside(&self, state: &State, name: &str) -> Result<Lock, Error> {
+        let lock = lock::acquire_beside(state, name, self.tool, &self.run, &mut |_| {
+            self.check("waiting for what a killed tool had begun")?;
+            self.deadline.sleep(ORPHAN_POLL);
+            Ok(())
+        })?;
+        self.emit.begin_change(Journal::create(state, &self.run, self.tool)?)?;
+        Ok(lock)
+    }
+
     /// Between steps: fails when the user or the deadline wants an end.
     pub fn check(&self, doing: &str) -> Result<(), Error> {
         self.interrupt.check()?;

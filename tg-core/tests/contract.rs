@@ -43,8 +43,23 @@ struct Error {
     details: Option<Value>,
 }
 
-const TOOLS: [&str; 8] =
-    ["tg-backup", "tg-health", "tg-migrate", "tg-swap", "tg-vacuum", "preflight", "upgrade", "rollback"];
+const TOOLS: [&str; 15] = [
+    "tg-backup",
+    "tg-health",
+    "tg-migrate",
+    "tg-swap",
+    "tg-vacuum",
+    "preflight",
+    "rehearse",
+    "upgrade",
+    "upgrade-zero-downtime",
+    "rollback",
+    "maintain-weekly",
+    "maintain-monthly",
+    "maintain-quarterly",
+    "maintain-security",
+    "maintain-status",
+];
 const EXITS: [u64; 12] = [0, 1, 2, 3, 4, 5, 6, 10, 11, 124, 130, 143];
 const STATES: [&str; 6] = ["started", "succeeded", "failed", "undo_started", "undo_finished", "undo_failed"];
 

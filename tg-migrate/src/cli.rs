@@ -119,6 +119,11 @@ pub(crate) enum Action {
     /// is a file that pins backup, images and schema. Exit 0 when it is proven that the old release goes on with
     /// the new schema, 1 when it is not. Nothing of the project is changed.
     Rehearse(RehearseOptions),
+    /// Has a rehearsal proven that what runs goes on with the schema of --to, and is it still of what is here? 0 yes, 1 no
+    ///
+    /// Looks at the newest verdict of that release: its database, the schema, which must be the one before the
+    /// migration or the one after it, and the images of both releases.
+    Rehearsed(RehearsedOptions),
     /// What would hold a migration up now: 0 nothing, 1 something
     ///
     /// Long and idle transactions, dumps, prepared transactions, a vacuum that prevents wraparound, other
@@ -163,6 +168,17 @@ pub(crate) struct RehearseOptions {
     /// Memory of the throwaway server, bytes [default: half of what the host has left, 2 GiB at most]
     #[arg(long, value_name = "BYTES")]
     pub memory: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RehearsedOptions {
+    /// Image that is to go on, sha256:…; repeatable [default: those that run and are not of --to]
+    #[arg(long, value_name = "ID")]
+    pub from_image: Vec<String>,
+
+    /// Exit 0 also when nothing speaks against it and it is not proven
+    #[arg(long)]
+    pub accept_no_counterexample: bool,
 }
 
 #[derive(Args, Debug)]

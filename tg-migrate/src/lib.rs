@@ -19,6 +19,7 @@ mod outcome;
 mod preflight;
 mod reason;
 mod rehearse;
+mod rehearsed;
 mod run;
 mod snapshot;
 mod status;
@@ -46,6 +47,7 @@ pub fn run() -> ExitCode {
         Some(cli::Action::Snapshot) => snapshot::run(session, &cli),
         Some(cli::Action::Diff(options)) => diff::run(session, &cli, options),
         Some(cli::Action::Rehearse(options)) => rehearse::run(session, &cli, options),
+        Some(cli::Action::Rehearsed(options)) => rehearsed::run(session, &cli, options),
         Some(cli::Action::Preflight(options)) => preflight::run(session, &cli, options),
         Some(cli::Action::Status) => status::run(session, &cli),
     })

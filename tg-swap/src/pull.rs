@@ -14,6 +14,9 @@ use crate::error::SwapError;
 use crate::plan::Plan;
 use crate::registry::Registry;
 
+/// A pull touches nothing that runs: the procedure that it is a step of may make its backup meanwhile.
+const LOCK: &str = "pull.lock";
+
 pub(crate) fn run(session: &Session, cli: &Cli, to: &To) -> Result<Answer, SwapError> {
     let plan = Plan::read(session, &Which::default())?;
     let wanted = plan.wanted(to)?;
@@ -22,7 +25,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, to: &To) -> Result<Answer, SwapE
     if cli.dry_run {
         return preview(session, &plan.engine, &references);
     }
-    let _lock = session.begin_change(&plan.project.state()?)?;
+    let _lock = session.begin_change_beside(&plan.project.state()?, LOCK)?;
     let effects = Real { session, project: &plan.project, engine: &plan.engine };
     let mut changed = false;
     for reference in &references {

@@ -185,7 +185,12 @@ fn answer(entries: &[Entry], html: Option<&Path>) -> Answer {
     match of(Severity::Attention).next() {
         None => Answer::yes(format!("nothing needs attention; {notes} things to know"), data),
         Some(first) => {
-            Answer::no(format!("{attention} things need attention; the first: {}", first.msg), data)
+            let what = if attention == 1 {
+                "one thing needs attention: ".to_owned()
+            } else {
+                format!("{attention} things need attention; the first: ")
+            };
+            Answer::no(what + &first.msg, data)
         }
     }
 }

@@ -32,6 +32,7 @@ use arena::Arena;
 pub(crate) use leftovers::sweep;
 use rehearsal::Rehearsal;
 use stage::Stage;
+pub(crate) use subject::written;
 pub(crate) use verdict::{Conclusion, Verdict};
 
 /// Its containers, volume and network are called so.

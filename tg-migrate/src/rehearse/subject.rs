@@ -41,7 +41,7 @@ pub(super) fn running(ctx: &Context) -> Result<String, MigrateError> {
 }
 
 /// The release in the project's files.
-pub(super) fn written(ctx: &Context) -> Result<String, MigrateError> {
+pub(crate) fn written(ctx: &Context) -> Result<String, MigrateError> {
     let image = ctx.project.image(&ctx.project.migrate)?;
     Ok(tg_core::image::Reference::parse(&image).tag.unwrap_or_default())
 }

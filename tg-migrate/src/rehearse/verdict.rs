@@ -145,6 +145,28 @@ impl Verdict {
             _ => Some(format!("the image of {service} is another one now")),
         }
     }
+
+    /// Why it says nothing of what is here; nothing where it does. The migration may have run since.
+    /// `from` are the images that are to go on, `to` those of the new release by service, as far as they are here.
+    pub(crate) fn elsewhere(
+        &self,
+        database: &str,
+        schema: &str,
+        from: &[String],
+        to: &[(String, String)],
+    ) -> Option<String> {
+        if self.database != database {
+            return Some(format!("it is of database {}", self.database));
+        }
+        if self.schema_before != schema && self.schema_after.as_deref() != Some(schema) {
+            return Some("the schema is another one now".into());
+        }
+        if let Some((service, _)) = to.iter().find(|(service, id)| self.images_to.get(service) != Some(id)) {
+            return Some(format!("the image of {service} is another one now"));
+        }
+        let known = |id: &String| self.images_from.values().any(|other| other == id);
+        (!from.iter().all(known)).then(|| format!("it is of other images of {}", self.from))
+    }
 }
 
 impl Coverage {
@@ -253,5 +275,32 @@ mod tests {
         assert!(verdict.moved("d", "t", "m", "i").is_some());
         assert!(verdict.moved("d", "s", "m", "j").is_some());
         assert!(verdict.moved("d", "s", "other", "i").is_some());
+    }
+
+    #[test]
+    fn a_verdict_holds_before_and_after_the_migration_for_the_images_that_it_is_of() {
+        let of = |service: &str, id: &str| (service.to_owned(), id.to_owned());
+        let verdict = Verdict {
+            database: "d".into(),
+            schema_before: "s".into(),
+            schema_after: Some("t".into()),
+            images_from: BTreeMap::from([of("api", "old")]),
+            images_to: BTreeMap::from([of("api", "new")]),
+            ..Verdict::default()
+        };
+        let elsewhere = |database, schema, from: &str, to| {
+            verdict.elsewhere(database, schema, &[from.to_owned()], &[of("api", to)])
+        };
+        assert_eq!(elsewhere("d", "s", "old", "new"), None);
+        assert_eq!(elsewhere("d", "t", "old", "new"), None);
+        assert_eq!(verdict.elsewhere("d", "s", &[], &[]), None, "nothing runs, and nothing is here");
+        for (database, schema, from, to) in [
+            ("e", "s", "old", "new"),
+            ("d", "u", "old", "new"),
+            ("d", "s", "older", "new"),
+            ("d", "s", "old", "newer"),
+        ] {
+            assert!(elsewhere(database, schema, from, to).is_some(), "{database} {schema} {from} {to}");
+        }
     }
 }

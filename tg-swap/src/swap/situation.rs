@@ -12,6 +12,8 @@ use tg_core::balancer::{self, Instance, Seen};
 /// What there is to say.
 #[derive(Default)]
 pub(crate) struct Situation {
+    /// The balancer's name and what it can do; null without one, or where it is away.
+    pub balancer: Value,
     /// The swap in hand; null without one.
     pub swap: Value,
     /// What is not as it should be.
@@ -23,7 +25,10 @@ pub(crate) fn tell(session: &Session, plan: &Plan) -> Result<Situation, SwapErro
     let mut situation = Situation::default();
     let intent = Intent::read(&plan.project.state()?)?;
     let serving = match rotation(session, plan, intent.as_ref()) {
-        Ok(serving) => serving,
+        Ok((balancer, serving)) => {
+            situation.balancer = balancer;
+            serving
+        }
         Err(error) => {
             // A project without a balancer needs none for its status; one that is away is a problem.
             if tg_core::balancer::Config::read(&plan.project).is_ok() {
@@ -64,9 +69,15 @@ fn standing(intent: &Intent) -> String {
     }
 }
 
-/// One record an instance; the names of those that get new requests.
-fn rotation(session: &Session, plan: &Plan, intent: Option<&Intent>) -> Result<Vec<String>, SwapError> {
-    let Some(balancer) = balancer::open(session, &plan.project, &plan.engine)? else { return Ok(Vec::new()) };
+/// One record an instance; the balancer, and the names of those that get new requests.
+fn rotation(
+    session: &Session,
+    plan: &Plan,
+    intent: Option<&Intent>,
+) -> Result<(Value, Vec<String>), SwapError> {
+    let Some(balancer) = balancer::open(session, &plan.project, &plan.engine)? else {
+        return Ok((Value::Null, Vec::new()));
+    };
     let (_, port) = plan.project.health_place()?;
     let mut containers = Vec::new();
     for service in &plan.project.api {
@@ -88,7 +99,8 @@ fn rotation(session: &Session, plan: &Plan, intent: Option<&Intent>) -> Result<V
         let word = if seen.serves() { "serves" } else { "gets no new requests" };
         session.emit.record(&format!("{}: {word}", container.name), data)?;
     }
-    Ok(seen.into_iter().filter(Seen::serves).map(|s| s.name).collect())
+    let about = json!({"name": balancer.name(), "abilities": balancer.abilities()});
+    Ok((about, seen.into_iter().filter(Seen::serves).map(|s| s.name).collect()))
 }
 
 fn side(from: &Release, to: &Release, container: &tg_core::container::Container) -> &'static str {
