@@ -8,14 +8,22 @@
 readonly EXIT_NO=1 EXIT_USAGE=2 EXIT_UNCHANGED=3 EXIT_UNDONE=4 EXIT_STUCK=5 EXIT_REFUSED=6
 readonly EXIT_ENVIRONMENT=10 EXIT_LOCKED=11 EXIT_INTERRUPTED=130 EXIT_TERMINATED=143
 
-PROCEDURE=${0##*/}
+COMMAND=${0##*/}         # as it was typed: what an installed one is called begins with tg-
+PROCEDURE=${COMMAND#tg-} # on every line
+SCRIPTS=$(dirname "$(readlink -f "$0")")
+APART=()
 PROJECT_FLAGS=() # -C, -f, -p, --env-file and --state-dir, handed on to every tool
+ARGUMENTS=()
 DRY_RUN=
 RUN=
 STATE_DIR=
 UNFINISHED=null
 STARTED=
 INTERRUPTED=0
+# Of the tool that ran last: the sentence of its result, its cure, and its lines in a file.
+REASON=
+HINT=
+LINES=
 
 say() { printf '%s: %s\n' "$PROCEDURE" "$*" >&2; }
 
@@ -54,34 +62,68 @@ emit() {
 }
 
 # Prints the header of a script as its help.
-usage() { sed -n '2,/^$/{s/^# \{0,1\}//;p}' "$0" >&"${1:-1}"; }
+usage() { sed -n '2,/^$/{s/^# \{0,1\}//;p}' "$0"; }
 
-# Takes one shared flag with its value; how many words it was is in $SHIFT.
-project_flag() {
+usage_error() { # MESSAGE
+  say "error: $1"
+  say "hint: $COMMAND --help"
+  exit "$EXIT_USAGE"
+}
+
+# The value of the option that stands first is in $VALUE.
+needs_value() {
+  [[ $# -ge 2 ]] || usage_error "$1 needs a value"
+  VALUE=$2
   SHIFT=2
+}
+
+# An option of the script's own; it says in $SHIFT how many words it was.
+option() { return 1; }
+
+# One that is handed on to every tool.
+project_option() {
   case $1 in
   -C | -f | -p | --project-directory | --file | --project-name | --env-file | --state-dir)
-    [[ $# -ge 2 ]] || {
-      say "error: $1 needs a value"
-      exit "$EXIT_USAGE"
-    }
+    needs_value "$@"
     PROJECT_FLAGS+=("$1" "$2")
     ;;
-  -q | -v | --quiet | --verbose)
-    PROJECT_FLAGS+=("$1")
-    SHIFT=1
-    ;;
-  *)
-    say "error: unknown option $1"
-    say "hint: $PROCEDURE --help"
-    exit "$EXIT_USAGE"
-    ;;
+  -q | -v | --quiet | --verbose) PROJECT_FLAGS+=("$1") ;;
+  *) usage_error "unknown option $1" ;;
   esac
 }
 
+# Reads the command line; what is no option is in $ARGUMENTS.
+read_options() {
+  while [[ $# -gt 0 ]]; do
+    SHIFT=1
+    case $1 in
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    -n | --dry-run) DRY_RUN=1 ;;
+    --?*=*)
+      set -- "${1%%=*}" "${1#*=}" "${@:2}"
+      continue
+      ;;
+    -?*) option "$@" || project_option "$@" ;;
+    *) ARGUMENTS+=("$1") ;;
+    esac
+    shift "$SHIFT"
+  done
+}
+
+# The one argument of a procedure that goes to a release is in $TO.
+read_release() {
+  [[ ${#ARGUMENTS[@]} -eq 1 && -n ${ARGUMENTS[0]} ]] || usage_error "name one release, as its tag in the registry"
+  TO=${ARGUMENTS[0]}
+}
+
+no_arguments() { [[ ${#ARGUMENTS[@]} -eq 0 ]] || usage_error "unexpected argument ${ARGUMENTS[0]}"; }
+
 require_programs() {
   local program
-  for program in jq flock tg-health tg-backup tg-migrate tg-swap; do
+  for program in jq flock tg-health tg-backup tg-migrate tg-swap tg-vacuum; do
     command -v "$program" >/dev/null || {
       say "error: $program is not in PATH"
       say "hint: make install puts the tools there; jq and flock come from your distribution"
@@ -90,26 +132,71 @@ require_programs() {
   done
 }
 
-# Runs a tool of the project. The lock stays ours alone: a tool that outlives us must not keep it.
+# Runs a tool of the project and prints what it says. The lock stays ours alone: a tool that outlives us
+# must not keep it, nor what reads its lines.
 tool() {
-  local name=$1
-  shift
-  if [[ -n $DRY_RUN ]]; then
-    emit record "would run $name $*" "$(jq -cn --arg command "$name $*" '{kind: "would", command: $command}')"
-    return 0
-  fi
-  TG_RUN_ID=$RUN "$name" "$@" "${PROJECT_FLAGS[@]}" 9>&-
+  if [[ -n $DRY_RUN ]]; then would "$*"; else look "$@"; fi
+}
+
+would() { emit record "would run ${1#"$SCRIPTS/"}" "$(jq -cn --arg command "${1#"$SCRIPTS/"}" '{kind: "would", command: $command}')"; }
+
+# The same of what changes nothing, in a dry run as well.
+look() {
+  local status=0
+  keep_lines
+  TG_FORMAT=json TG_RUN_ID=$RUN "${APART[@]}" "$@" "${PROJECT_FLAGS[@]}" 8>&- 9>&- | print_lines 8>&- 9>&- || status=${PIPESTATUS[0]}
+  read_reason "$status"
+  return "$status"
 }
 
 # The same, out of reach of Ctrl-C: a way back is walked to its end.
 tool_to_the_end() {
-  [[ -z $DRY_RUN ]] || {
-    tool "$@"
-    return
+  local APART=(setsid --wait)
+  tool "$@"
+}
+
+# Runs a tool for its answer alone, in a dry run as well; its lines are in the file $LINES.
+ask() {
+  local status=0
+  keep_lines
+  TG_FORMAT=json TG_RUN_ID=$RUN "$@" "${PROJECT_FLAGS[@]}" >"$LINES" 2>"$LINES.err" 8>&- 9>&- || status=$?
+  read_reason "$status"
+  return "$status"
+}
+
+# What a tool said last, by a filter of jq's.
+answer() { tail -n 1 "$LINES" | jq -r "$1 // empty" 2>/dev/null || :; }
+
+keep_lines() {
+  [[ -n $LINES ]] || {
+    LINES=$(mktemp)
+    trap 'rm -f "$LINES" "$LINES".*' EXIT
   }
-  local name=$1
-  shift
-  TG_RUN_ID=$RUN setsid --wait "$name" "$@" "${PROJECT_FLAGS[@]}" 9>&-
+  : >"$LINES"
+  rm -f "$LINES.err"
+}
+
+read_reason() { # STATUS
+  REASON=$(answer '.data.error.message // .msg')
+  HINT=$(answer .data.error.hint)
+  # Wrong usage is told on stderr alone.
+  [[ -n $REASON || ! -s $LINES.err ]] || REASON=$(sed -n 's/^[a-z-]*: error: //p' "$LINES.err" | head -n 1)
+  REASON=${REASON:-exit code $1}
+}
+
+# Lines as they come: for machines as they are, for people as sentences. Nothing that is sent to us ends this early.
+print_lines() {
+  trap '' INT TERM HUP PIPE
+  if text_wanted; then
+    tee "$LINES" | jq -r --unbuffered '
+      def took: if .data.duration_ms then " (\(.data.duration_ms / 100 | round / 10) s)" else "" end;
+      if .type == "step" then (if .data.state | endswith("started") then empty else "\(.msg): \(.data.state | gsub("_"; " "))\(took)" end)
+      elif .type == "progress" or .type == "start" then empty
+      elif .type == "result" and .data.ok == false then empty
+      else .msg end'
+  else
+    tee "$LINES"
+  fi 2>/dev/null
 }
 
 # Where the project keeps its state, and what a killed procedure left there.
@@ -123,6 +210,7 @@ read_state() {
     PROBLEM=$(jq -r '.error.message // "tg-swap status failed"' <<<"$result")
     fail "$status" "the project can't be read: $PROBLEM"
   fi
+  PROJECT_STATE=$result
   STATE_DIR=$(jq -r .state_dir <<<"$result")
   UNFINISHED=$(jq -c .unfinished <<<"$result")
   LAST_CHANGE=$(jq -r '.undoable_run // empty' <<<"$result")
@@ -137,19 +225,23 @@ unfinished() { jq -r ".$1 // empty" <<<"$UNFINISHED"; }
 
 new_run() { date -u "+%Y%m%dT%H%M%SZ-$(printf '%04x' $((RANDOM * 2 + RANDOM % 2)))"; }
 
+# Who holds a lock, by the file that is locked.
+lock_holder() { jq -r '"\(.tool) (pid \(.pid), run \(.run)) since \(.since) on \(.host)"' "$1" 2>/dev/null || echo "another tg tool"; }
+
+# Writes who holds it into a lock that is held: DESCRIPTOR FILE.
+sign_lock() {
+  truncate -s 0 "$2"
+  jq -cn --arg tool "$PROCEDURE" --argjson pid $$ --arg host "$(uname -n)" --arg run "$RUN" \
+    --arg since "$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)" '{tool: $tool, pid: $pid, host: $host, run: $run, since: $since}' >&"$1"
+}
+
 # One change at a time. The lock is a file that tells who holds it; it goes with the process.
 take_lock() {
   [[ -z $DRY_RUN ]] || return 0
   (umask 077 && mkdir -p "$STATE_DIR")
   exec 9<>"$STATE_DIR/lock"
-  if ! flock --nonblock 9; then
-    local holder
-    holder=$(jq -r '"\(.tool) (pid \(.pid), run \(.run)) since \(.since) on \(.host)"' "$STATE_DIR/lock" 2>/dev/null || echo another)
-    fail "$EXIT_LOCKED" "$holder holds the project's lock" "wait until it ends"
-  fi
-  truncate -s 0 "$STATE_DIR/lock"
-  jq -cn --arg tool "$PROCEDURE" --argjson pid $$ --arg host "$(uname -n)" --arg run "$RUN" \
-    --arg since "$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)" '{tool: $tool, pid: $pid, host: $host, run: $run, since: $since}' >&9
+  flock --nonblock 9 || fail "$EXIT_LOCKED" "$(lock_holder "$STATE_DIR/lock") holds the project's lock" "wait until it ends"
+  sign_lock 9 "$STATE_DIR/lock"
   # What was read before the lock may be old: the file is the truth.
   UNFINISHED=$(cat "$STATE_DIR/procedure.json" 2>/dev/null || echo null)
 }

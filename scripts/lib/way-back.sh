@@ -39,7 +39,7 @@ go_back() {
 }
 
 walk_back() {
-  local status=0 begun
+  local begun
   tool_to_the_end tg-migrate abort || {
     stuck "a migrator could not be ended" $?
     return 1
@@ -55,7 +55,27 @@ walk_back() {
     stuck "the old images could not be started" $?
     return 1
   }
-  tool_to_the_end tg-health "--wait=${WAIT:-5m}" --expect-version "$FROM" || status=$?
+  well_again
+}
+
+# Back to the old instances without stopping anything: what is in hand is given up, what was swapped is swapped back.
+flip_back() {
+  tool_to_the_end tg-swap abort || {
+    stuck "the swap could not be given up" $?
+    return 1
+  }
+  # Where nothing was swapped, nothing was recorded.
+  [[ ! -r $STATE_DIR/runs/$RUN/before.json ]] || tool_to_the_end tg-swap rollback --to-run "$RUN" || {
+    stuck "the old images could not be started" $?
+    return 1
+  }
+  well_again
+}
+
+# What ran before is well.
+well_again() {
+  local status=0
+  tool_to_the_end tg-health "--wait=$WAIT" --expect-version "$FROM" || status=$?
   [[ $status -eq 0 ]] || {
     stuck "$FROM was started but did not become healthy" "$status"
     return 1
@@ -79,12 +99,12 @@ database_back() {
   stuck "the database could not be put back" "$status"
   if [[ $status -eq $EXIT_REFUSED ]]; then
     WAY_BACK_PROBLEM="the new release has written rows that would be lost"
-    WAY_BACK_HINT="to lose them run: $PROCEDURE --accept-data-loss${TO:+ $TO}"
+    WAY_BACK_HINT="to lose them run: $COMMAND --accept-data-loss${TO:+ $TO}"
   fi
   return 1
 }
 
 stuck() { # PROBLEM STATUS
-  WAY_BACK_PROBLEM="$1 (exit code $2)"
+  WAY_BACK_PROBLEM="$1 (exit code $2): $REASON"
   WAY_BACK_HINT="mend what stands above, then run the same command again: it goes on with the way back"
 }

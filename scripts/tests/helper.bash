@@ -1,8 +1,10 @@
 # Shared by the quick tests of the procedures: stub tools in front of PATH, and their log.
 
-setup() {
+setup() { stubs; }
+
+stubs() {
   STUB=$BATS_TEST_TMPDIR/stub
-  mkdir -p "$STUB"/{bin,exit,hook,state}
+  mkdir -p "$STUB"/{bin,exit,hook,lines,state}
   export STUB
   local tool
   for tool in tg-health tg-backup tg-migrate tg-swap tg-vacuum; do
@@ -17,8 +19,17 @@ setup() {
 # exits TOOL-WORD CODE
 exits() { echo "$2" >"$STUB/exit/$1"; }
 
-# What was called, in order, without the checks of the preflight.
-calls() { grep -v -e --dry-run -e '^health $' -e '^health$' -e '^migrate preflight' "$STUB/calls" | sed 's/ *$//'; }
+# hook TOOL-WORD COMMANDS: run before the stub says anything.
+hook() {
+  printf '#!/bin/sh\n%s\n' "$2" >"$STUB/hook/$1"
+  chmod +x "$STUB/hook/$1"
+}
+
+# What was called, in order, without what only asks.
+calls() {
+  grep -v -e --dry-run -e '^health *$' -e '^migrate preflight' -e '^migrate rehearsed' -e '^migrate snapshot' -e '^swap plan' -e '^backup check' \
+    -e '^health review' "$STUB/calls" | sed 's/ *$//'
+}
 
 # refute_called PATTERN...: a function, because bash lets a failing `! command` pass.
 refute_called() {
@@ -31,7 +42,7 @@ refute_called() {
 # before RUN VERSION: what tg-swap would have recorded.
 before() {
   mkdir -p "$STUB/state/runs/$1"
-  jq -cn --arg version "$2" '{services: [{name: "api", version: $version}]}' >"$STUB/state/runs/$1/before.json"
+  jq -cn --arg version "$2" '{services: [{name: "api", version: $version, image_id: ("sha256:" + $version)}]}' >"$STUB/state/runs/$1/before.json"
 }
 
 last_result() { jq -rs "map(select(.type == \"result\"))[-1].$1" <<<"$output"; }

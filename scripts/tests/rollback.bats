@@ -39,6 +39,40 @@ health --wait=5m --expect-version 1.4.0"
   refute_called restore stop
 }
 
+@test "images alone go back, by the balancer, where a rehearsal has proven that the old release goes on with the schema" {
+  before r1 1.4.0
+  echo r1 >"$STUB/last-run"
+  echo '{"v":1,"run":"r1","tool":"upgrade-zero-downtime","action":"upgrade","to":"1.5.0"}' >"$STUB/state/history.jsonl"
+  run -0 --separate-stderr "$SCRIPTS/rollback"
+  grep -q 'migrate rehearsed --to 1.5.0 --from-image sha256:1.4.0' "$STUB/calls"
+  assert_equal "$(calls)" "migrate changed
+swap abort
+swap rollback --to-run r1
+health --wait=5m --expect-version 1.4.0"
+  [[ $(history_of rollback images_only) == true ]]
+  # A person may want the data back all the same.
+  run -0 --separate-stderr "$SCRIPTS/rollback" --with-database
+  grep -q '^backup restore --run r1' "$STUB/calls"
+  run -2 --separate-stderr "$SCRIPTS/rollback" --with-database --images-only
+}
+
+@test "a rehearsal that does not hold is none, and a killed rollback of images goes on as one of images" {
+  before r1 1.4.0
+  echo r1 >"$STUB/last-run"
+  echo '{"v":1,"run":"r1","tool":"upgrade","action":"upgrade","to":"1.5.0"}' >"$STUB/state/history.jsonl"
+  exits tg-migrate-rehearsed 1
+  run -0 --separate-stderr "$SCRIPTS/rollback"
+  grep -q '^backup restore --run r1' "$STUB/calls"
+  rm "$STUB/exit/tg-migrate-rehearsed"
+  exits tg-swap-rollback 5
+  run -5 --separate-stderr "$SCRIPTS/rollback"
+  rm "$STUB/exit/tg-swap-rollback"
+  exits tg-migrate-rehearsed 1
+  : >"$STUB/calls"
+  run -0 --separate-stderr "$SCRIPTS/rollback"
+  refute_called restore
+}
+
 @test "an unfinished upgrade is what a rollback goes back from" {
   before left 1.4.0
   echo '{"procedure":"upgrade","run":"left","from":"1.4.0","to":"1.5.0","phase":"start"}' >"$STUB/state/procedure.json"
