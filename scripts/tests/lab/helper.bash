@@ -9,7 +9,9 @@ setup_file() {
   eval "$("$BATS_TEST_DIRNAME/../../lab/env")"
 }
 
-setup() {
+setup() { back_to_the_start; }
+
+back_to_the_start() {
   SCRIPTS=$BATS_TEST_DIRNAME/../..
   LAB=$SCRIPTS/lab
   STATE=$TG_LAB_STACK/.tg

@@ -1,0 +1,127 @@
+#!/usr/bin/env bats
+# The upgrade without downtime, on real parts and under load: to a release that is good, and to each that is not.
+
+bats_require_minimum_version 1.5.0
+load helper
+load swap-helper
+
+# Short looks, for releases that are ill at once. An answer takes a few milliseconds here, so that noise alone makes some twice as slow.
+looks() { LOOKS=(--baseline-for 10s --canary-for 12s --watch-for 20s --rate 20 --slower 3 --ask "$TG_LAB_URL/v1/features?limit=1"); }
+
+setup() {
+  back_to_the_start
+  looks
+}
+
+# no_upgrade CODE RELEASE REASON [OPTION...]: what runs goes on, and the reason is one sentence.
+no_upgrade() {
+  gives "$1" "$SCRIPTS/upgrade-zero-downtime" "${LOOKS[@]}" "${@:4}" "$2"
+  [[ $(result data.error.message) == *"$3"* ]] || { result data.error.message; return 1; }
+  serves 1.4.0
+  infrastructure_untouched
+  nothing_to_do
+  [[ ! -e $STATE/procedure.json ]]
+  leaves_no_helper_behind
+}
+
+@test "a good release: no request fails, no write is lost, and it is told on one page" {
+  load_begins
+  gives 0 "$SCRIPTS/upgrade-zero-downtime" "${LOOKS[@]}" 1.5.0
+  is_alone 1.5.0
+  infrastructure_untouched
+  nothing_failed
+  same succeeded "$(history_of upgrade-zero-downtime outcome)"
+  page=$(jq -r 'select(.data.kind == "timeline").data.file' <<<"$output")
+  grep -q '<html' "$page"
+  leaves_no_helper_behind
+  [[ ! -e $STATE/procedure.json ]]
+
+  # The rehearsal has shown that the old release goes on with this schema: the way back is a swap of images, and no row is lost.
+  id=$(posted_feature)
+  load_begins
+  gives 0 "$SCRIPTS/rollback"
+  is_alone 1.4.0
+  nothing_failed
+  same 1 "$("$LAB/psql" -Atc "select count(*) from features where client_id = '$id'")"
+  same true "$(history_of rollback images_only)"
+}
+
+@test "what can be known before anything is changed stops there: 2.0.0, 1.6.0, 1.7.0 and 1.5.1" {
+  before=$(contents)
+  load_begins
+  no_upgrade 6 2.0.0 "nothing was changed"
+  code=$(jq -r 'select(.data.check == "guide").data.hint' <<<"$output" | grep -o '[0-9a-f]*$')
+  # Its notes have been read, and what they ask for was not done.
+  no_upgrade 3 2.0.0 "nothing was changed" --accept-major --guide-read "$code"
+  printed '.data.check == "configuration" and .data.verdict == "no" and (.data.reason | contains("TERRAGNOS_TENANT"))'
+  # The migration fails half-way, on a copy.
+  no_upgrade 6 1.6.0 "the rehearsal says no: broken: the migration"
+  # It renames a column that what runs reads.
+  no_upgrade 6 1.7.0 "category"
+  # It never gets ready, on a copy either.
+  no_upgrade 6 1.5.1 "the new release is not well"
+  nothing_failed
+  same "$before" "$(contents | grep -v -e region)"
+}
+
+@test "a release that fails some of the requests is sent back by its canary, and only its share of them was affected" {
+  load_begins
+  no_upgrade 4 1.5.3 "1.4.0 serves"
+  load_ends
+  echo "$FAILED of $TOTAL"
+  # Three in a hundred of a tenth, while it was watched.
+  ((FAILED * 200 < TOTAL))
+  same undone "$(history_of upgrade-zero-downtime outcome)"
+}
+
+# bats test_tags=long
+@test "a release that crashes is known by its rehearsal, and one that is slow by its canary" {
+  load_begins
+  no_upgrade 6 1.5.2 "the new release is not well"
+  no_upgrade 4 1.5.4 "1.4.0 serves"
+  nothing_failed
+}
+
+@test "killed at each of its steps, one after another, the same command finishes it, and nothing is lost" {
+  load_begins
+  killed_at 'tg-health watch' 2
+  killed_at 'tg-backup create' 1
+  killed_at 'tg-migrate rehearse' 6
+  killed_at 'tg-migrate --to' 1.5
+  killed_at 'tg-swap --to' 3
+  killed_at 'tg-health watch' 2
+  gives 0 "$SCRIPTS/upgrade-zero-downtime" "${LOOKS[@]}" 1.5.0
+  is_alone 1.5.0
+  nothing_failed
+  [[ ! -e $STATE/procedure.json ]]
+  leaves_no_helper_behind
+}
+
+# bats test_tags=long
+@test "killed on its way back, the same command finishes that, and nothing is lost" {
+  load_begins
+  killed_at 'tg-swap abort' 0.05 1.5.4
+  gives 4 "$SCRIPTS/upgrade-zero-downtime" "${LOOKS[@]}" 1.5.4
+  serves 1.4.0
+  nothing_failed
+  nothing_to_do
+  [[ ! -e $STATE/procedure.json ]]
+}
+
+# Starts the upgrade and kills it, with all that it has started, some time after a tool's command line matched. Usage: killed_at PATTERN DELAY [RELEASE]
+killed_at() {
+  KILLED=1
+  local procedure child='' waited=0
+  setsid "$SCRIPTS/upgrade-zero-downtime" "${LOOKS[@]}" "${3:-1.5.0}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  procedure=$!
+  until [[ -n $child ]]; do
+    child=$(pgrep -P "$procedure" -f -- "$1" | head -n 1 || :)
+    kill -0 "$procedure" 2>/dev/null || { echo "ended before $1"; tail -n 5 "$BATS_TEST_TMPDIR/err"; return 1; }
+    ((++waited < 12000)) || { echo "never came to $1"; return 1; }
+    sleep 0.01
+  done
+  sleep "$2"
+  # A step of the way back is in a group of its own.
+  kill -9 -- "-$procedure" "$child" || :
+  wait "$procedure" || :
+}
