@@ -4,16 +4,27 @@ SHELL := bash
 PROFILE ?= dev
 BUILD_DIR := $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 TOOLS := tg-backup tg-health tg-migrate tg-swap tg-vacuum
-PROCEDURES := preflight upgrade rollback
+PROCEDURES := preflight rehearse upgrade upgrade-zero-downtime rollback \
+  maintain-weekly maintain-monthly maintain-quarterly maintain-security maintain-status
 SHELL_FILES = $(shell git ls-files --cached --others --exclude-standard scripts .ci | xargs grep -lE '^\#!/usr/bin/env bash|^\# shellcheck shell=bash')
 
+# Where things go; what there is stands in scripts/package/layout.
 prefix ?= /usr/local
 bindir ?= $(prefix)/bin
 libexecdir ?= $(prefix)/lib/tg
-mandir ?= $(prefix)/share/man/man1
+datadir ?= $(prefix)/share
+docdir ?= $(datadir)/doc/tg
+mandir ?= $(datadir)/man
+zshdir ?= $(datadir)/zsh/site-functions
+unitdir ?= $(prefix)/lib/systemd/system
+LAYOUT = $(foreach name,DESTDIR prefix bindir libexecdir datadir docdir mandir zshdir unitdir BUILD_DIR TOOLS PROCEDURES,$(name)='$($(name))')
+
+# A package is of release builds, but where somebody says PROFILE.
+PACKED = $(if $(filter file,$(origin PROFILE)),release,$(PROFILE))
+PACKAGE_DIR ?= target
 
 .DEFAULT_GOAL := help
-.PHONY: help build check lint unit bats test lab-test test-long demo bench-swap bench-backup bench-migrate bench-health bench-judging bench-vacuum soak-swap install man clean
+.PHONY: help build check lint unit bats test lab-test test-long demo bench-swap bench-backup bench-migrate bench-health bench-judging bench-vacuum soak-swap man install uninstall deb tarball clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,18 +96,32 @@ soak-swap: build ## swaps and rollbacks under load in the lab, 200,000 requests;
 
 man: build ## manual pages and completions into target/man and target/completions
 	@mkdir -p target/man target/completions
-	@for tool in $(TOOLS); do \
-	  $(BUILD_DIR)/$$tool --generate man >target/man/$$tool.1; \
-	  $(BUILD_DIR)/$$tool --generate bash >target/completions/$$tool; \
+	@set -eo pipefail; for tool in $(TOOLS); do \
+	  $(BUILD_DIR)/$$tool --generate man | scripts/package/man --tool >target/man/$$tool.1; \
+	  for shell in bash zsh fish; do $(BUILD_DIR)/$$tool --generate $$shell >target/completions/$$tool.$$shell; done; \
+	done
+	@set -e; for procedure in $(PROCEDURES); do \
+	  scripts/package/man tg-$$procedure scripts/$$procedure >target/man/tg-$$procedure.1; \
+	  echo "complete -F _longopt tg-$$procedure" >target/completions/tg-$$procedure.bash; \
 	done
 
-install: man ## install tools, procedures and manual pages (prefix, DESTDIR)
-	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir)/lib $(DESTDIR)$(mandir)
-	install -m 755 $(TOOLS:%=$(BUILD_DIR)/%) $(DESTDIR)$(bindir)
-	install -m 755 $(PROCEDURES:%=scripts/%) $(DESTDIR)$(libexecdir)
-	install -m 644 scripts/tg.mk $(DESTDIR)$(libexecdir)
-	install -m 644 scripts/lib/*.sh $(DESTDIR)$(libexecdir)/lib
-	install -m 644 $(TOOLS:%=target/man/%.1) $(DESTDIR)$(mandir)
+install: man ## install tools, procedures, pages, completions, timers (prefix, DESTDIR)
+	@$(LAYOUT) scripts/package/install
+
+uninstall: ## remove what install put there (prefix, DESTDIR)
+	@$(LAYOUT) scripts/package/install --remove
+
+deb: ## a package for Debian and Ubuntu: target/tg_<version>_<arch>.deb
+	@rm -rf target/deb
+	@$(MAKE) --no-print-directory install PROFILE=$(PACKED) prefix=/usr zshdir=/usr/share/zsh/vendor-completions DESTDIR=target/deb
+	@scripts/package/crates $(TOOLS) >target/deb/usr/share/doc/tg/CRATES
+	@scripts/package/deb target/deb $(PACKAGE_DIR)
+
+tarball: ## to unpack in /usr/local of any Linux: target/tg-<version>-<arch>-linux.tar.gz
+	@rm -rf target/tarball
+	@$(MAKE) --no-print-directory install PROFILE=$(PACKED) prefix=/usr/local DESTDIR=target/tarball
+	@scripts/package/crates $(TOOLS) >target/tarball/usr/local/share/doc/tg/CRATES
+	@scripts/package/tarball target/tarball/usr/local $(PACKAGE_DIR)
 
 clean: ## remove what was built
 	cargo clean
