@@ -95,9 +95,12 @@ soak-swap: build ## swaps and rollbacks under load in the lab, 200,000 requests;
 	@scripts/bench/soak $(SOAK)
 
 man: build ## manual pages and completions into target/man and target/completions
-	@mkdir -p target/man target/completions
+	@rm -rf target/man target/completions && mkdir -p target/man target/completions
 	@set -eo pipefail; for tool in $(TOOLS); do \
-	  $(BUILD_DIR)/$$tool --generate man | scripts/package/man --tool >target/man/$$tool.1; \
+	  $(BUILD_DIR)/$$tool --generate man >target/man/$$tool.1; \
+	  $(BUILD_DIR)/$$tool --generate commands | while read -r command; do \
+	    $(BUILD_DIR)/$$tool --generate man $$command >target/man/$$tool-$${command// /-}.1; \
+	  done; \
 	  for shell in bash zsh fish; do $(BUILD_DIR)/$$tool --generate $$shell >target/completions/$$tool.$$shell; done; \
 	done
 	@set -e; for procedure in $(PROCEDURES); do \

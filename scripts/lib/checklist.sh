@@ -26,12 +26,15 @@ deny() {
   esac
 }
 
+# What helps where a tool names no cure.
+declare -A CURES=()
+
 # A line from a tool's answer: NAME COMMAND... Its yes is ok; its no stands in the list, with its cure.
 check() {
   local name=$1 status=0
   shift
   ask "$@" || status=$?
-  if [[ $status -eq 0 ]]; then verdict "$name" ok "$REASON" '' 0; else deny "$name" "$status" "$REASON" "$HINT"; fi
+  if [[ $status -eq 0 ]]; then verdict "$name" ok "$REASON" '' 0; else deny "$name" "$status" "$REASON" "${HINT:-${CURES[$name]:-}}"; fi
 }
 
 # The same, where a no has been accepted by name: ACCEPTED NAME COMMAND...

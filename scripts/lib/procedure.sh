@@ -10,6 +10,7 @@ readonly EXIT_ENVIRONMENT=10 EXIT_LOCKED=11 EXIT_INTERRUPTED=130 EXIT_TERMINATED
 
 COMMAND=${0##*/}         # as it was typed: what an installed one is called begins with tg-
 PROCEDURE=${COMMAND#tg-} # on every line
+PREFIX=${COMMAND%"$PROCEDURE"}
 SCRIPTS=$(dirname "$(readlink -f "$0")")
 APART=()
 PROJECT_FLAGS=() # -C, -f, -p, --env-file and --state-dir, handed on to every tool
@@ -62,7 +63,7 @@ emit() {
 }
 
 # Prints the header of a script as its help.
-usage() { sed -n '2,/^$/{s/^# \{0,1\}//;p}' "$0"; }
+usage() { sed -n '2,/^$/{s/^# \{0,1\}//;s/^Usage: /&'"$PREFIX"'/;p}' "$0"; }
 
 usage_error() { # MESSAGE
   say "error: $1"

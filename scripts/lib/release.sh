@@ -6,6 +6,7 @@
 ACCEPT=() # --accept X, of tg-swap's
 GUIDE_READ=
 NO_GUIDE=
+OTHERS_MOVE=
 
 # The release, its notes, what they say of a new major version, and the configuration that it wants: TO.
 check_release() {
@@ -48,9 +49,12 @@ check_guide() {
 
 # By the findings of the plan that was asked for last.
 check_configuration() {
-  local missing='.data.code == "variable-missing"'
+  local missing='.data.code == "variable-missing"' others='.data.code == "model-differs" and .data.severity == "warning"'
   if found "$missing"; then
     deny configuration "$EXIT_NO" "$(told "$missing" msg)" "$(told "$missing" cure)"
+  elif [[ -z $OTHERS_MOVE ]] && found "$others"; then
+    # A worker under a name that nobody has said goes on working while the database is copied.
+    deny configuration "$EXIT_NO" "$(told "$others" msg)" "name those of the application under x-tg: api, worker; or pass --accept configuration"
   elif found '.data.code == "model-differs" or .data.code == "drift"'; then
     verdict configuration note "the findings above say what differs" '' 0
   else

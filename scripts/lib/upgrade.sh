@@ -28,6 +28,7 @@ accept() {
   PREFLIGHT+=(--accept "$1")
   case $1 in
   unhealthy | no-backup | unrehearsed) ;;
+  configuration) OTHERS_MOVE=1 ;;
   no-guide) NO_GUIDE=1 ;;
   *) ACCEPT+=(--accept "$1") ;;
   esac
@@ -63,7 +64,7 @@ begin_or_resume() {
   if [[ $(unfinished procedure) != "$PROCEDURE" || $(unfinished to) != "$TO" ]]; then
     # The other way to the same release is free to begin where nothing was changed.
     ! unfinished_changed_something || fail "$EXIT_REFUSED" "$(unfinished procedure) to $(unfinished to) has not ended" \
-      "run $(unfinished procedure) $(unfinished to) again, or rollback"
+      "run $PREFIX$(unfinished procedure) $(unfinished to) again, or ${PREFIX}rollback"
     FROM=$VERSION_NOW
     return 0
   fi

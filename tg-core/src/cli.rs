@@ -82,9 +82,16 @@ pub struct Shared {
     #[arg(long, value_name = "ID", global = true)]
     pub run_id: Option<String>,
 
-    /// Print the manual page, or a shell's completions, and exit
-    #[arg(long, value_name = "man|bash|zsh|fish|elvish|powershell", hide = true, exclusive = true)]
-    pub generate: Option<String>,
+    /// Print the names of the commands, the manual page (of the command that is named behind it), or a shell's
+    /// completions, and exit
+    #[arg(
+        long,
+        value_name = "commands|man|bash|zsh|fish|elvish|powershell",
+        hide = true,
+        exclusive = true,
+        num_args = 1..
+    )]
+    pub generate: Vec<String>,
 }
 
 impl Shared {
@@ -116,8 +123,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 
 /// Parses the command line; help, version, usage errors and `--generate` end the process here.
 pub fn parse<C: Parser + CommandFactory>() -> Result<C, ExitCode> {
-    if let Some(kind) = std::env::args().skip_while(|a| a != "--generate").nth(1) {
-        return Err(generate(C::command(), &kind));
+    let mut words = std::env::args().skip_while(|a| a != "--generate").skip(1);
+    if let Some(kind) = words.next() {
+        return Err(generate(C::command(), &kind, &words.collect::<Vec<_>>()));
     }
     read(&mut C::command(), std::env::args_os()).map_err(|error| {
         if error.use_stderr() {
@@ -168,23 +176,40 @@ fn complain(name: &str, text: &str) {
     eprintln!("{name}: hint: {name} --help");
 }
 
-/// Writes the manual page or completions of a command to stdout.
-fn generate(mut command: clap::Command, kind: &str) -> ExitCode {
-    let mut page = Vec::new();
+/// Writes what describes a command to stdout: the names of its commands, one a line, a manual page, completions.
+fn generate(mut command: Command, kind: &str, words: &[String]) -> ExitCode {
+    let mut text = Vec::new();
     let name = command.get_name().to_owned();
-    if kind == "man" {
-        if clap_mangen::Man::new(command).render(&mut page).is_err() {
+    command.build();
+    if kind == "commands" {
+        text = names(&command, "").concat().into_bytes();
+    } else if kind == "man" {
+        let found = words.iter().try_fold(&command, |command, word| command.find_subcommand(word));
+        let Some(found) = found else { return ExitCode::from(2) };
+        if clap_mangen::Man::new(found.clone()).render(&mut text).is_err() {
             return ExitCode::FAILURE;
         }
     } else if let Ok(shell) = clap_complete::Shell::from_str(kind, true) {
-        clap_complete::generate(shell, &mut command, name, &mut page);
+        clap_complete::generate(shell, &mut command, name, &mut text);
     } else {
         return ExitCode::from(2);
     }
-    match std::io::Write::write_all(&mut std::io::stdout(), &page) {
+    match std::io::Write::write_all(&mut std::io::stdout(), &text) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Each command below this one, with those before it: `point`, `point create`.
+fn names(command: &Command, before: &str) -> Vec<String> {
+    let below = command.get_subcommands().filter(|c| c.get_name() != "help" && !c.is_hide_set());
+    below
+        .flat_map(|c| {
+            let name = format!("{before}{}", c.get_name());
+            let more = names(c, &format!("{name} "));
+            std::iter::once(format!("{name}\n")).chain(more)
+        })
+        .collect()
 }
 
 #[cfg(test)]

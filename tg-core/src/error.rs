@@ -115,6 +115,9 @@ impl Fault for Error {
             Error::Usage { hint, .. } | Error::Compose { hint, .. } | Error::Form { hint, .. } => {
                 hint.clone()
             }
+            Error::Setting { key, origin, .. } if origin == crate::settings::DEFAULT => {
+                format!("say {key} under x-tg of the compose file")
+            }
             Error::Setting { key, .. } => format!("correct {key} where it is set"),
             Error::Program { program, .. } => format!("install {program} or put it in PATH"),
             Error::EngineUnreachable(_) => {

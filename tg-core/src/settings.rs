@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 
+/// Where a value comes from that nobody has set.
+pub const DEFAULT: &str = "the default";
+
 /// The keys that may stand under `x-tg`; any other is an error, so that a typing mistake can't be
 /// taken for a setting.
 pub const KEYS: &[&str] = &[
@@ -98,7 +101,7 @@ impl<'a> Settings<'a> {
     /// Where the value of a key is written, for messages about it.
     #[must_use]
     pub fn origin(&self, key: &str) -> String {
-        self.text(key).map_or_else(|| "the default".into(), |(_, origin)| origin)
+        self.text(key).map_or_else(|| DEFAULT.into(), |(_, origin)| origin)
     }
 
     fn text(&self, key: &str) -> Option<(String, String)> {

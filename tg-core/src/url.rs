@@ -34,7 +34,11 @@ pub fn decode(text: &str) -> String {
 /// The host of a URL of a PostgreSQL database.
 #[must_use]
 pub fn postgres_host(text: &str) -> Option<String> {
-    let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"))?;
+    // SQLAlchemy names its driver behind a plus.
+    let (scheme, rest) = text.split_once("://")?;
+    if !["postgres", "postgresql"].contains(&scheme.split('+').next()?) {
+        return None;
+    }
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = host.split(',').next()?.rsplit_once(':').map_or(host, |(host, _)| host);
@@ -60,6 +64,8 @@ mod tests {
         for (url, host) in [
             ("postgres://u:p%40@db:5432/x?sslmode=disable", Some("db")),
             ("postgresql://db/x", Some("db")),
+            ("postgresql+psycopg2://u:p@db:5432/x", Some("db")),
+            ("mysql+pymysql://u:p@db/x", None),
             ("postgres://u@pool.internal", Some("pool.internal")),
             ("https://u@db/x", None),
         ] {

@@ -38,6 +38,7 @@ pub(crate) struct Finding {
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &PreflightOptions) -> Result<Answer, MigrateError> {
     let ctx = Context::open(session, cli)?;
+    ctx.project.require(&ctx.project.migrate, "migrate")?;
     ctx.start("looking at what would hold up a migration of", "preflight", json!({}))?;
     let findings = find(&mut ctx.connect()?, options.blocker_age.as_secs())?;
     for finding in &findings {

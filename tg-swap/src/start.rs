@@ -225,8 +225,7 @@ pub(crate) fn serving(plan: &Plan) -> Result<Vec<Post>, tg_core::Error> {
     let mut posts = Vec::new();
     for service in &plan.project.api {
         for container in plan.engine.running(&plan.project.name, service)? {
-            let Some(address) = container.addresses.first().cloned() else { continue };
-            let instance = Instance { name: container.name, address, port };
+            let Some(instance) = Instance::of(&container, port) else { continue };
             posts.push(Post { instance, duty: Duty::Serve });
         }
     }

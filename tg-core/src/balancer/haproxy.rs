@@ -216,11 +216,10 @@ impl Balancer for Haproxy {
 /// flight and counted is added up.
 fn see(instance: &Instance, slots: &[Slot], lines: &[Line], anyone: bool) -> Option<Seen> {
     let slot = slots.iter().find(|slot| !slot.is_free() && slot.fqdn == instance.name);
-    let address = format!("{}:{}", instance.address, instance.port);
     let is_slot = |line: &&Line| slots.iter().any(|slot| slot.name == line.name());
     let own = lines.iter().find(|line| slot.is_some_and(|slot| slot.name == line.name()));
     let others: Vec<&Line> =
-        lines.iter().filter(|line| !is_slot(line) && line.address() == address).collect();
+        lines.iter().filter(|line| !is_slot(line) && instance.is_at(line.address())).collect();
     if own.is_none() && others.is_empty() {
         return None;
     }
@@ -249,7 +248,8 @@ mod tests {
     }
 
     fn post(name: &str, duty: Duty) -> Post {
-        let instance = Instance { name: name.into(), address: "10.0.0.9".into(), port: 3000 };
+        let instance =
+            Instance { name: name.into(), address: "10.0.0.9".into(), others: Vec::new(), port: 3000 };
         Post { instance, duty }
     }
 

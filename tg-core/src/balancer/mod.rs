@@ -15,6 +15,7 @@ pub mod sockets;
 mod weights;
 
 use crate::Session;
+use crate::container::Container;
 use crate::engine::Engine;
 use crate::project::Project;
 use serde::{Deserialize, Serialize};
@@ -30,8 +31,34 @@ pub struct Instance {
     pub name: String,
     /// Its address now.
     pub address: String,
+    /// Its addresses on other networks: which of them is the balancer's, the balancer knows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
     /// The port on which it answers.
     pub port: u16,
+}
+
+impl Instance {
+    /// A container, by a port of it; `None` where it has no address.
+    #[must_use]
+    pub fn of(container: &Container, port: u16) -> Option<Self> {
+        let (address, others) = container.addresses.split_first()?;
+        Some(Instance {
+            name: container.name.clone(),
+            address: address.clone(),
+            others: others.to_vec(),
+            port,
+        })
+    }
+
+    /// Whether it answers at a place, `address:port`.
+    #[must_use]
+    pub fn is_at(&self, place: &str) -> bool {
+        let mut all = std::iter::once(&self.address).chain(&self.others);
+        place.rsplit_once(':').is_some_and(|(address, port)| {
+            port == self.port.to_string() && all.any(|known| known == address.trim_matches(['[', ']']))
+        })
+    }
 }
 
 /// What a balancer shall do with an instance.
@@ -128,4 +155,21 @@ pub fn open<'a>(
         Config::Nginx(config) => Some(Box::new(nginx::Nginx::new(&config, project, engine)?)),
         Config::Exec(config) => Some(Box::new(exec::Exec::new(&config, project, &session.emit)?)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_on_several_networks_is_known_by_each_of_its_addresses() {
+        let [address, other] = ["10.0.0.9", "fd00::9"].map(String::from);
+        let instance = Instance { name: "app-api-1".into(), address, others: vec![other], port: 3000 };
+        for place in ["10.0.0.9:3000", "[fd00::9]:3000", "fd00::9:3000"] {
+            assert!(instance.is_at(place), "{place}");
+        }
+        for place in ["10.0.0.9:3001", "10.0.0.8:3000", "10.0.0.9", ":3000"] {
+            assert!(!instance.is_at(place), "{place}");
+        }
+    }
 }

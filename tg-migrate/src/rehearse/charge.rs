@@ -23,8 +23,12 @@ impl Rehearsal<'_> {
         let mut old = self.arena.admin_of(PRISTINE)?;
         let evidence =
             statements::compare(&mut old, &mut self.arena.connect()?, self.arena.role(), statements)?;
-        verdict.coverage =
-            Coverage { statements: evidence.statements, calls: evidence.coverage(), smoke_commands: 0 };
+        verdict.coverage = Coverage {
+            statements: evidence.statements,
+            live: self.statements.len(),
+            calls: evidence.coverage(),
+            smoke_commands: 0,
+        };
         let changes = compat::changes(&effect.before.catalog, &effect.after.catalog);
         diff::tell(self.ctx.session, &changes)?;
         let mut against = Vec::new();

@@ -70,7 +70,7 @@ impl Swap<'_> {
             if begun.elapsed() >= self.intent.options.canary_for {
                 // Nobody can say that it is well when nobody asked it.
                 return if tried.requests == 0 {
-                    Err(self.not_ready(&goal[0], "it got no request while it was on trial".into()))
+                    Err(self.not_ready(&goal[0], "it got no request while it was on trial: ask it something meanwhile, or leave the canary out".into()))
                 } else {
                     Ok((tried, compared))
                 };

@@ -36,12 +36,8 @@ impl Swap<'_> {
 
     /// How the balancer reaches a container.
     pub(super) fn instance(&self, container: &Container) -> Result<Instance, SwapError> {
-        let address = container
-            .addresses
-            .first()
-            .cloned()
-            .ok_or_else(|| SwapError::NoAddress { container: container.name.clone() })?;
-        Ok(Instance { name: container.name.clone(), address, port: self.readiness.port })
+        Instance::of(container, self.readiness.port)
+            .ok_or_else(|| SwapError::NoAddress { container: container.name.clone() })
     }
 
     /// The running ones of some containers with one duty for all.

@@ -83,10 +83,8 @@ fn rotation(
     for service in &plan.project.api {
         containers.extend(plan.engine.running(&plan.project.name, service)?);
     }
-    let instance = |c: &tg_core::container::Container| {
-        Some(Instance { name: c.name.clone(), address: c.addresses.first()?.clone(), port })
-    };
-    let seen = balancer.look(&containers.iter().filter_map(instance).collect::<Vec<_>>())?;
+    let instances = containers.iter().filter_map(|c| Instance::of(c, port));
+    let seen = balancer.look(&instances.collect::<Vec<_>>())?;
     let of = |name: &str| seen.iter().find(|s| s.name == name).cloned().unwrap_or_default();
     for container in &containers {
         let seen = of(&container.name);

@@ -88,7 +88,7 @@ fn proxy(upstreams: &Value) -> Value {
 }
 
 fn instance(name: &str) -> Instance {
-    Instance { name: name.into(), address: "10.0.0.9".into(), port: 3000 }
+    Instance { name: name.into(), address: "10.0.0.9".into(), others: Vec::new(), port: 3000 }
 }
 
 fn post(name: &str, duty: Duty) -> Post {

@@ -13,7 +13,7 @@ fn emitter() -> Emitter {
 }
 
 fn instance() -> Instance {
-    Instance { name: "app-api-1".into(), address: "10.0.0.9".into(), port: 3000 }
+    Instance { name: "app-api-1".into(), address: "10.0.0.9".into(), others: Vec::new(), port: 3000 }
 }
 
 /// Opens the driver on a script and gives it to the test.

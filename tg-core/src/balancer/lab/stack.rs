@@ -120,7 +120,7 @@ impl Stack {
     }
 
     pub(super) fn instance(&self, name: &str) -> Instance {
-        Instance { name: self.name(name), address: self.address(name), port: 3000 }
+        Instance { name: self.name(name), address: self.address(name), others: Vec::new(), port: 3000 }
     }
 
     pub(super) fn post(&self, name: &str, duty: Duty) -> Post {

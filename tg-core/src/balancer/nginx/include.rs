@@ -60,7 +60,15 @@ mod tests {
     use crate::balancer::Instance;
 
     fn post(name: &str, duty: Duty) -> Post {
-        Post { instance: Instance { name: name.into(), address: "10.0.0.9".into(), port: 3000 }, duty }
+        Post {
+            instance: Instance {
+                name: name.into(),
+                address: "10.0.0.9".into(),
+                others: Vec::new(),
+                port: 3000,
+            },
+            duty,
+        }
     }
 
     #[test]

@@ -1,0 +1,5 @@
+"""Rooms, guests and nights."""
+
+from pathlib import Path
+
+RELEASE = Path(__file__).parent.with_name("RELEASE").read_text().strip()
