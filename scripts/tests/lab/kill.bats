@@ -76,6 +76,7 @@ again_it_is_back() { # BEFORE
   again_it_is_back "$before"
 }
 
+# bats test_tags=long
 @test "killed in the middle, rollback brings the old release back too" {
   before=$(contents)
   kill_at 1.5.0 'tg-migrate --to' 1.0
