@@ -5,6 +5,8 @@
 
 WORST=0
 NOES=0
+FIRST_NO=
+FIRST_CURE=
 
 # One line of the list: NAME VERDICT REASON [HINT] [EXIT]. A verdict is ok, note, accepted, no or refused.
 verdict() {
@@ -19,6 +21,7 @@ deny() {
   [[ $2 -ne $EXIT_REFUSED ]] || verdict=refused
   verdict "$1" "$verdict" "$3" "${4:-}" "$2"
   NOES=$((NOES + 1))
+  [[ $NOES -gt 1 ]] || FIRST_NO=$3 FIRST_CURE=${4:-}
   case $2 in
   "$EXIT_ENVIRONMENT" | "$EXIT_LOCKED") WORST=$2 ;;
   "$EXIT_REFUSED") [[ $WORST -ge $EXIT_ENVIRONMENT ]] || WORST=$2 ;;
@@ -49,8 +52,8 @@ check_unless() {
   if [[ $status -eq 0 ]]; then verdict "$name" ok "$REASON" '' 0; else verdict "$name" accepted "$REASON" '' "$status"; fi
 }
 
-# How many say no, in words.
-noes() { if [[ $NOES -eq 1 ]]; then echo "one check says no"; else echo "$NOES checks say no"; fi; }
+# What says no, in one sentence.
+noes() { if [[ $NOES -eq 1 ]]; then echo "$FIRST_NO"; else echo "$NOES checks say no, the first: $FIRST_NO"; fi; }
 
 # Hands records of the tool that was asked last on, as lines of this list: FILTER of jq's.
 hand_on() {

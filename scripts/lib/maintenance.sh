@@ -78,6 +78,6 @@ end_maintenance() {
   local outcome=succeeded
   [[ $WORST -eq 0 ]] || outcome=failed
   record_history maintain "$(jq -cn --arg outcome "$outcome" --argjson exit "$WORST" --argjson noes "$NOES" '{outcome: $outcome, exit: $exit, noes: $noes}')"
-  [[ $WORST -eq 0 ]] || fail "$WORST" "$(noes)" "do what the cures say"
+  [[ $WORST -eq 0 ]] || fail "$WORST" "$(noes)" "${FIRST_CURE:-do what the cures say}"
   emit result "all is well" '{"ok":true,"exit":0}'
 }

@@ -85,7 +85,7 @@ vacuum report"
 
 @test "what was never done, is overdue or was not well is a no" {
   run -1 --separate-stderr "$SCRIPTS/maintain-status"
-  [[ $(jq -r 'select(.data.verdict == "no").data.reason' <<<"$output" | sort -u) == "was never done" ]]
+  [[ $(jq -r 'select(.data.verdict == "no").data.reason' <<<"$output" | sort -u | grep -c 'maintain-.* was never done') -eq 4 ]]
   done_before weekly 9 0
   done_before monthly 32 0
   done_before quarterly 93 0
