@@ -129,6 +129,7 @@ nothing_failed() {
   nothing_failed
 }
 
+# bats test_tags=long
 @test "an upgrade with a migration fails no request" {
   load_begins
   sleep 2

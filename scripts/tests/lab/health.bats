@@ -64,6 +64,7 @@ watches() { # CODE FOR [OPTION...]
   jq -es '.[-1].data.first_ready_ms > 500' "$BATS_TEST_TMPDIR/moving" >/dev/null
 }
 
+# bats test_tags=long
 @test "a release that is as well as the one before passes, and one that only its health check calls well does not" {
   migrated
   load_begins

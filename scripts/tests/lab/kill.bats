@@ -68,6 +68,7 @@ again_it_is_back() { # BEFORE
   same 1 "$("$LAB/psql" -Atc "select count(*) from pg_database where datname like 'tg\_%'")"
 }
 
+# bats test_tags=long
 @test "killed in a migration that fails, and at each step of the way back: back, with the database as it was" {
   before=$(contents)
   kill_at 1.6.0 'tg-migrate --to' 1.2

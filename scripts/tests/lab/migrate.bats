@@ -45,6 +45,7 @@ nothing_is_left() {
   serves 1.5.0
 }
 
+# bats test_tags=long
 @test "a migration that fails half-way is known beforehand, and nothing is touched" {
   prepare 1.6.0
   gives 1 tg-migrate rehearse --to 1.6.0
@@ -57,6 +58,7 @@ nothing_is_left() {
   same "$before" "$(contents)"
 }
 
+# bats test_tags=long
 @test "a release that breaks the one before it is found, with column, table and statement" {
   prepare 1.7.0
   gives 1 tg-migrate rehearse --to 1.7.0

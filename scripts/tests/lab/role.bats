@@ -66,6 +66,7 @@ teardown() {
   gives 0 "$SCRIPTS/maintain-monthly"
 }
 
+# bats test_tags=long
 @test "a rollback point and an upgrade in a window need no superuser" {
   roles
   gives 0 "$SCRIPTS/upgrade" 1.5.0

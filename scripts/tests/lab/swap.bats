@@ -96,6 +96,7 @@ loses_nothing() {
   is_alone 1.4.1
 }
 
+# bats test_tags=long
 @test "a canary that fails or is slow is sent back, and only its share of the requests was affected" {
   docker pull -q "$TG_LAB_REGISTRY/terragnos-core:1.5.0" >/dev/null
   TERRAGNOS_VERSION=1.5.0 docker compose run --rm -T --no-deps db-setup >/dev/null 2>&1
@@ -140,6 +141,7 @@ loses_nothing() {
   nothing_failed
 }
 
+# bats test_tags=long
 @test "requests that do not end in time send the swap back, or are cut and counted" {
   load_begins --mix get=70,slow=30 --slow-ms 4000
   sleep 4

@@ -87,8 +87,10 @@ load helper
   docker stop "$TG_LAB_REGISTRY_CONTAINER" >/dev/null
   gives 0 "$SCRIPTS/rollback"
   docker start "$TG_LAB_REGISTRY_CONTAINER" >/dev/null
-  same "$image" "$(docker inspect -f '{{.Image}}' tg-lab-api-1)"
-  same "$image" "$(docker inspect -f '{{.Image}}' tg-lab-worker-1)"
+  # The images alone go back, beside what runs: other containers, the same image.
+  for service in api worker; do
+    same "$image" "$(docker compose ps -q "$service" | xargs docker inspect -f '{{.Image}}' | sort -u)"
+  done
   nothing_to_do
 }
 
