@@ -63,7 +63,10 @@ fn once(
             running.iter().map(|id| (*id).to_owned()).zip(memory).collect();
         let mut services: BTreeMap<String, Vec<Instance>> = BTreeMap::new();
         for container in found {
-            let memory = memory.get(&container.id).copied().flatten();
+            // A database fills its buffers and caches anew after each migration: growth says nothing of the release.
+            let memory = (container.service != project.database)
+                .then(|| memory.get(&container.id).copied().flatten())
+                .flatten();
             let instance = Instance {
                 id: container.id.chars().take(SHORT).collect(),
                 running: container.running(),
