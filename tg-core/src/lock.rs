@@ -67,7 +67,7 @@ pub fn acquire(
     run: &str,
     orphaned: &mut dyn FnMut(&Holder) -> Result<(), Error>,
 ) -> Result<Lock, Error> {
-    acquire_files(state, &[("lock", true), ("step.lock", false)], tool, run, orphaned)
+    acquire_beside(state, "step.lock", tool, run, orphaned)
 }
 
 /// Takes a lock of its own kind, for work that changes nothing of the project and may go on beside

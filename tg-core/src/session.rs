@@ -101,8 +101,13 @@ impl Session {
     /// From here on the tool changes something: takes the project's lock, opens the journal. Waits for
     /// what a killed tool had begun.
     pub fn begin_change(&self, state: &State) -> Result<Lock, Error> {
+        self.begin_change_after(state, &mut self.patience())
+    }
+
+    /// Waits for what a killed tool had begun, and says so once.
+    fn patience(&self) -> impl FnMut(&Holder) -> Result<(), Error> {
         let mut told = false;
-        self.begin_change_after(state, &mut |holder| {
+        move |holder| {
             if !told {
                 let msg = format!("{} was killed; waiting for what it had begun", holder.describe());
                 self.emit.warning("orphaned", &msg, json!({"holder": holder}))?;
@@ -111,7 +116,7 @@ impl Session {
             self.check("waiting for what a killed tool had begun")?;
             self.deadline.sleep(ORPHAN_POLL);
             Ok(())
-        })
+        }
     }
 
     /// The same, with another way to deal with what a killed tool had begun.
@@ -127,11 +132,10 @@ impl Session {
 
     /// The same for what may go on beside another step of its procedure, by a lock of its own kind.
     pub fn begin_change_beside(&self, state: &State, name: &str) -> Result<Lock, Error> {
-        let lock = lock::acquire_beside(state, name, self.tool, &self.run, &mut |_| {
-            self.check("waiting for what a killed tool had begun")?;
-            self.deadline.sleep(ORPHAN_POLL);
-            Ok(())
-        })?;
+        if !self.joined {
+            return self.begin_change(state);
+        }
+        let lock = lock::acquire_beside(state, name, self.tool, &self.run, &mut self.patience())?;
         self.emit.begin_change(Journal::create(state, &self.run, self.tool)?)?;
         Ok(lock)
     }
