@@ -32,12 +32,15 @@ deny() {
 # What helps where a tool names no cure.
 declare -A CURES=()
 
-# A line from a tool's answer: NAME COMMAND... Its yes is ok; its no stands in the list, with its cure.
+# The line of a tool that has just answered: NAME STATUS. Its yes is ok; its no stands in the list, with its cure.
+judge() { if [[ $2 -eq 0 ]]; then verdict "$1" ok "$REASON" '' 0; else deny "$1" "$2" "$REASON" "${HINT:-${CURES[$1]:-}}"; fi; }
+
+# A line from a tool's answer: NAME COMMAND...
 check() {
   local name=$1 status=0
   shift
   ask "$@" || status=$?
-  if [[ $status -eq 0 ]]; then verdict "$name" ok "$REASON" '' 0; else deny "$name" "$status" "$REASON" "${HINT:-${CURES[$name]:-}}"; fi
+  judge "$name" "$status"
 }
 
 # The same, where a no has been accepted by name: ACCEPTED NAME COMMAND...
@@ -49,7 +52,7 @@ check_unless() {
     return
   }
   ask "$@" || status=$?
-  if [[ $status -eq 0 ]]; then verdict "$name" ok "$REASON" '' 0; else verdict "$name" accepted "$REASON" '' "$status"; fi
+  if [[ $status -eq 0 ]]; then judge "$name" 0; else verdict "$name" accepted "$REASON" '' "$status"; fi
 }
 
 # What says no, in one sentence.

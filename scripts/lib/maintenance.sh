@@ -61,7 +61,7 @@ do_and_check() {
   shift
   tool "$@" || status=$?
   [[ -z $DRY_RUN ]] || return 0
-  if [[ $status -eq 0 ]]; then verdict "$name" ok "$REASON" '' 0; else deny "$name" "$status" "$REASON" "$HINT"; fi
+  judge "$name" "$status"
 }
 
 # The same of one that only asks.
