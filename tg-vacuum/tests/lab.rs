@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use server::Database;
 
-/// Names that break what does not quote, and every kind of relation that there is.
+/// Names that break what does not quote, and every kind of relation that there is. Autovacuum could come first, so it stays away.
 const ODD: &str = r#"
 CREATE SCHEMA "Sch ema ""q""";
-CREATE TABLE "Sch ema ""q"""."Größe '; --" (id int);
+CREATE TABLE "Sch ema ""q"""."Größe '; --" (id int) WITH (autovacuum_enabled = off);
 INSERT INTO "Sch ema ""q"""."Größe '; --" SELECT generate_series(1, 5000);
 DELETE FROM "Sch ema ""q"""."Größe '; --" WHERE id > 1000;
-CREATE TABLE held (id int);
+CREATE TABLE held (id int) WITH (autovacuum_enabled = off);
 INSERT INTO held SELECT generate_series(1, 2000);
 DELETE FROM held;
 CREATE TABLE parent (id int, k int) PARTITION BY LIST (k);
-CREATE TABLE "part 1" PARTITION OF parent FOR VALUES IN (1);
+CREATE TABLE "part 1" PARTITION OF parent FOR VALUES IN (1) WITH (autovacuum_enabled = off);
 INSERT INTO parent SELECT g, 1 FROM generate_series(1, 500) AS g;
 CREATE MATERIALIZED VIEW mv AS SELECT * FROM parent;
 CREATE EXTENSION file_fdw;
