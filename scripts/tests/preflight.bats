@@ -86,7 +86,7 @@ plan() {
 
 @test "without a balancer nothing goes without downtime, and one that does not count is told" {
   run -1 --separate-stderr "$SCRIPTS/preflight" --zero-downtime 1.5.0
-  echo '{"name":"haproxy","abilities":{"measure":true,"count":true}}' >"$STUB/balancer"
+  echo '{"name":"haproxy","abilities":{"measure":true,"share":true,"count":true}}' >"$STUB/balancer"
   run -0 --separate-stderr "$SCRIPTS/preflight" --zero-downtime 1.5.0
   jq -es 'any(.[]; .data.check == "balancer" and .data.verdict == "ok")' <<<"$output"
   echo '{"name":"caddy","abilities":{"measure":true,"count":false}}' >"$STUB/balancer"

@@ -6,7 +6,7 @@ load helper
 
 setup() {
   stubs
-  echo '{"name":"haproxy","abilities":{"measure":true,"count":true}}' >"$STUB/balancer"
+  echo '{"name":"haproxy","abilities":{"measure":true,"share":true,"count":true}}' >"$STUB/balancer"
   exits tg-migrate-rehearsed 1
   # Once it was rehearsed, that holds.
   hook tg-migrate-rehearse 'echo 0 >"$STUB/exit/tg-migrate-rehearsed"'
@@ -39,6 +39,19 @@ swap commit"
   exits tg-migrate-rehearsed 0
   run -0 --separate-stderr zero_downtime --canary 0 1.5.0
   refute_called 'migrate rehearse ' canary
+}
+
+@test "where the balancer can't try a canary there is none, and whoever asks for one is told before anything is changed" {
+  echo '{"name":"nginx","abilities":{"measure":true,"share":true,"count":false}}' >"$STUB/balancer"
+  run -3 --separate-stderr zero_downtime --canary 20% 1.5.0
+  [[ $(last_result data.error.message) == *"nginx can't give a canary its share"* && ! -e $STUB/calls ]]
+  run -0 --separate-stderr zero_downtime 1.5.0
+  refute_called canary
+}
+
+@test "what is asked while it is watched is asked of the canary too" {
+  run -0 --separate-stderr zero_downtime --ask http://h/a --ask http://h/b 1.5.0
+  grep -q 'swap --to 1.5.0 --keep 1h --canary 10% --for 1m --ask http://h/a --ask http://h/b' "$STUB/calls"
 }
 
 @test "what says no before the migration changes nothing, and its reason is told" {

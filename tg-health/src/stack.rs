@@ -13,43 +13,11 @@ use tg_core::state::State;
 use crate::crash::{Watch, ended};
 use crate::error::Error;
 use crate::source::Source;
-use crate::target::{Target, check_url};
+use crate::target::Target;
 
-/// What the world asks, from Terragnos Core's guide.
-pub(crate) const HEALTH_URL: &str = "http://localhost:3000/v1/health/ready";
-
-const HEALTH_PORT: u16 = 3000;
-
-/// The target behind the balancer, `health_url`.
+/// The target behind the balancer.
 pub(crate) fn public_target(project: &Project) -> Result<Target, CoreError> {
-    let said =
-        project.settings().get(None, "health_url", |text| check_url(text).map(|()| text.to_owned()))?;
-    match said {
-        Some(url) => Ok(Target::url(&url)),
-        None if may_answer(project, HEALTH_PORT) => Ok(Target::url(HEALTH_URL)),
-        // Whoever listens there is somebody else.
-        None => Err(CoreError::Setting {
-            key: "health_url".into(),
-            origin: project.settings().origin("health_url"),
-            problem: format!(
-                "no service of this project publishes port {HEALTH_PORT}, as {HEALTH_URL} would need"
-            ),
-        }),
-    }
-}
-
-/// Whether a service of the project has this port of the host, as far as the compose file tells.
-fn may_answer(project: &Project, port: u16) -> bool {
-    let has = |text: &str| {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        first.parse().is_ok_and(|first: u16| first <= port)
-            && last.parse().is_ok_and(|last: u16| port <= last)
-    };
-    let names = project.service_names();
-    names.into_iter().filter_map(|name| project.service(name)).any(|service| {
-        let mut ports = service["ports"].as_array().into_iter().flatten();
-        service["network_mode"] == "host" || ports.any(|p| p["published"].as_str().is_some_and(has))
-    })
+    Ok(Target::url(&project.health_url()?))
 }
 
 /// The project's targets, looked up anew for each round: containers come and go.

@@ -1,8 +1,7 @@
 //! Something whose readiness is asked.
 
-use tg_core::health::Verdict;
+use tg_core::health::{Verdict, check_url};
 use tg_core::{Error, database};
-use ureq::http::Uri;
 
 /// How a target's readiness is found out.
 #[derive(Clone, Debug)]
@@ -117,41 +116,9 @@ fn host_and_port(place: &str) -> Result<(String, u16), String> {
     }
 }
 
-/// Whether we can ask this URL. A password in it would stand in the process list.
-pub(crate) fn check_url(text: &str) -> Result<(), String> {
-    let uri: Uri = text.parse().map_err(|e| format!("{e}"))?;
-    match uri.scheme_str() {
-        Some("http" | "https") => {}
-        Some(other) => return Err(format!("{other}:// can't be asked, only http:// and https://")),
-        None => return Err("no http:// or https:// before it".into()),
-    }
-    let authority = uri.authority().map_or("", |a| a.as_str());
-    if authority.contains('@') {
-        return Err("no user or password may stand in it; a token comes from --token-file".into());
-    }
-    // The parser leaves a port that is none, such as 99999, to the one who connects.
-    let after_host = authority.rsplit_once(']').map_or(authority, |(_, rest)| rest);
-    if after_host.split_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_err()) {
-        return Err("its port is no number up to 65535".into());
-    }
-    if uri.host().unwrap_or_default().is_empty() { Err("no host in it".into()) } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_whole_http_url_without_a_password_can_be_asked() {
-        for good in ["http://h", "https://h:1/x?y=z", "http://[::1]:80/", "http://127.0.0.1/"] {
-            assert_eq!(check_url(good), Ok(()), "{good}");
-        }
-        let bad =
-            ["h", "localhost:3000", "/x", "", "tcp://h:1", "postgres://u@h/d", "http://", "http://:80/"];
-        for bad in bad.into_iter().chain(["http://u:p@h/", "http://h:99999/", "http://h:x/", "http://a b/"]) {
-            assert!(check_url(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn each_kind_of_target_is_told_by_its_scheme() {

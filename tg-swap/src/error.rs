@@ -55,6 +55,8 @@ pub(crate) enum SwapError {
     Judged(String),
     #[error("a balancer of kind {0} can't give a canary its share")]
     NoShare(&'static str),
+    #[error("a balancer of kind {0} does not count what becomes of requests: nobody would judge the canary")]
+    NoCount(&'static str),
     #[error("container {container} has no address on a network")]
     NoAddress { container: String },
     #[error("services {0} answer requests; a swap behind a load balancer is for one")]
@@ -138,7 +140,12 @@ impl Fault for SwapError {
             SwapError::Init(error) => error.exit(),
             SwapError::NoTag(_) | SwapError::NoService { .. } => Exit::Usage,
             SwapError::Refused { .. } | SwapError::NotAccepted { .. } => Exit::Refused,
-            SwapError::Registry { .. } | SwapError::Unanswered { .. } => Exit::Environment,
+            SwapError::Registry { .. }
+            | SwapError::Unanswered { .. }
+            | SwapError::NoShare(_)
+            | SwapError::NoCount(_)
+            | SwapError::NoAddress { .. }
+            | SwapError::SeveralApis(_) => Exit::Environment,
             SwapError::ImageNotFound { .. }
             | SwapError::ImageMissing(_)
             | SwapError::EditWithoutEffect { .. }
@@ -151,9 +158,6 @@ impl Fault for SwapError {
             | SwapError::Judged(_)
             | SwapError::Unfinished { .. }
             | SwapError::TooLate(_) => Exit::Unchanged,
-            SwapError::NoShare(_) | SwapError::NoAddress { .. } | SwapError::SeveralApis(_) => {
-                Exit::Environment
-            }
             SwapError::Balancer(error) => error.exit(),
             SwapError::Undone { cause } | SwapError::UndoneSwap { cause, .. } => {
                 if cause.interrupted() {
@@ -190,6 +194,7 @@ impl Fault for SwapError {
             SwapError::DrainTimeout(_) => "drain-timeout",
             SwapError::Judged(_) => "canary-judged",
             SwapError::NoShare(_) => "no-share",
+            SwapError::NoCount(_) => "no-count",
             SwapError::NoAddress { .. } => "no-address",
             SwapError::SeveralApis(_) => "several-apis",
             SwapError::Balancer(error) => error.code(),
@@ -245,6 +250,7 @@ impl Fault for SwapError {
             SwapError::NoShare(_) => {
                 "leave --canary out, or use a balancer that can; see docs/load-balancers.md".into()
             }
+            SwapError::NoCount(_) => "leave --canary out, or give it a --judge".into(),
             SwapError::NoAddress { .. } => "connect it to a network that the load balancer is in".into(),
             SwapError::SeveralApis(_) => "name the one behind the balancer as x-tg.api".into(),
             SwapError::Balancer(error) => return error.hint(),

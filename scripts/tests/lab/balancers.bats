@@ -97,6 +97,12 @@ there_and_back() {
   gives 0 tg-swap --to 1.4.1 --keep 0s
   printed '.type == "warning" and .data.code == "reload"'
   same null "$(result data.evidence)"
+  # It counts nothing: a canary's judge alone tells.
+  gives 0 tg-swap rollback
+  gives 10 tg-swap --to 1.4.1 --canary 10%
+  same no-count "$(result data.error.code)"
+  gives 4 tg-swap --to 1.4.1 --canary 10% --for 2s --judge false
+  gives 0 tg-swap --to 1.4.1 --canary 10% --for 2s --judge true
 }
 
 # bats test_tags=long

@@ -114,9 +114,15 @@ loses_nothing() {
   load_ends
   # 3 of 100 answers of 1.5.3 fail: of a tenth of the requests of its trial.
   [[ $FAILED -gt 0 && $FAILED -le $((requests / 50)) ]] || { echo "$FAILED of $requests"; return 1; }
-  # Nobody can say that it is well when nobody asked it.
-  gives 4 tg-swap --to 1.5.0 --canary 10% --for 2s
-  [[ $(result data.error.details.reason) == *"no request"* ]]
+  # Nobody can say that it is well when nobody asked it, and what does not come through the balancer asks nobody.
+  gives 4 tg-swap --to 1.5.0 --canary 10% --for 3s --ask http://127.0.0.1:9/
+  [[ $(result data.error.details.reason) == *"no request"*"were made to http://127.0.0.1:9/, and none came to it" ]]
+  is_alone 1.4.0
+  # At night we ask it ourselves.
+  gives 0 tg-swap --to 1.5.0 --canary 10% --for 5s
+  jq -es 'any(.[]; .data.step == "canary" and .data.canary.requests >= 3 and .data.asked >= 30)' <<<"$output"
+  gives 0 tg-swap rollback
+  is_alone 1.4.0
   load_begins --mix get=80,post=20
   gives 0 tg-swap --to 1.5.0 --canary 10% --for 3s --keep 0s
   is_alone 1.5.0
@@ -172,6 +178,7 @@ loses_nothing() {
   gives 3 tg-swap --to 1.4.9
   gives 6 tg-swap --to 2.0.0
   gives 2 tg-swap --to 1.4.1 --canary 80%
+  gives 2 tg-swap --to 1.4.1 --canary 10% --ask ftp://h/
   docker rmi -f "$TG_LAB_REGISTRY/terragnos-core:1.5.0" >/dev/null 2>&1 || :
   docker stop "$TG_LAB_REGISTRY_CONTAINER" >/dev/null
   gives 10 tg-swap --to 1.5.0

@@ -1,5 +1,6 @@
 //! Whether something is ready: one strict `GET` and what its answer says.
 
+mod address;
 mod body;
 mod expect;
 mod failing;
@@ -10,6 +11,7 @@ mod probe;
 pub mod token;
 mod verdict;
 
+pub use address::check_url;
 pub use expect::{Expect, Place, Release};
 pub use failing::Failing;
 pub use manners::{Manners, Resolve, header, roots};

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 use tg_core::balancer;
-use tg_core::health::{Expect, Prober};
+use tg_core::health::{Expect, Prober, check_url};
 use tg_core::project::Project;
 use tg_core::settings::{Settings, process_env};
 use tg_core::{Error as CoreError, Session, clock};
@@ -20,7 +20,6 @@ use crate::config::{expected, prober, read_token, token_file};
 use crate::error::Error;
 use crate::http;
 use crate::stack::public_target;
-use crate::target::check_url;
 
 /// Where the API's containers tell their metrics.
 const METRICS_PATH: &str = "/metrics";

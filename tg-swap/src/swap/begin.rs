@@ -28,8 +28,14 @@ pub(crate) fn run(session: &Session, cli: &Cli, to: &To, options: &Options) -> R
         return direct::run(session, cli, &plan, &wanted, options);
     };
     in_hand::reach(&plan, balancer.as_ref())?;
-    if options.canary.is_some() && !balancer.abilities().share {
-        return Err(SwapError::NoShare(balancer.name()));
+    if options.canary.is_some() {
+        let able = balancer.abilities();
+        if !able.share {
+            return Err(SwapError::NoShare(balancer.name()));
+        }
+        if !able.count && options.judge.is_none() {
+            return Err(SwapError::NoCount(balancer.name()));
+        }
     }
     beside(&plan, to, &wanted)?;
     if !balancer.abilities().add {

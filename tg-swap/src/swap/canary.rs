@@ -8,6 +8,7 @@ use tg_core::process::Runner;
 
 use crate::error::SwapError;
 use crate::swap::Swap;
+use crate::swap::asker::Asker;
 use tg_core::balancer::{Counters, Duty};
 
 /// Between two looks at the counters.
@@ -39,9 +40,10 @@ impl Swap<'_> {
             self.introduce(&names)?;
             let (canary, others) = self.counted()?;
             self.let_in(&names, Duty::Share(percent))?;
-            let (tried, compared) = self.watch(&canary, &others)?;
+            let mut asker = Asker::new(self)?;
+            let (tried, compared) = self.watch(percent, &canary, &others, &mut asker)?;
             self.ask_judge()?;
-            Ok(((), json!({"canary": tried, "others": compared})))
+            Ok(((), json!({"canary": tried, "others": compared, "asked": asker.asked})))
         })
     }
 
@@ -55,8 +57,16 @@ impl Swap<'_> {
         Ok((sum(&api.goal)?, sum(&api.others)?))
     }
 
-    fn watch(&self, canary: &Counters, others: &Counters) -> Result<(Counters, Counters), SwapError> {
-        let begun = Instant::now();
+    /// Until its time is over, or something speaks against it. Where the balancer does not count, the judge alone tells.
+    fn watch(
+        &self,
+        percent: u8,
+        canary: &Counters,
+        others: &Counters,
+        asker: &mut Asker,
+    ) -> Result<(Counters, Counters), SwapError> {
+        let (begun, counts) = (Instant::now(), self.balancer.abilities().count);
+        let mut before = 0;
         loop {
             self.check("watching the canary")?;
             std::thread::sleep(LOOK);
@@ -69,12 +79,17 @@ impl Swap<'_> {
             }
             if begun.elapsed() >= self.intent.options.canary_for {
                 // Nobody can say that it is well when nobody asked it.
-                return if tried.requests == 0 {
-                    Err(self.not_ready(&goal[0], "it got no request while it was on trial: ask it something meanwhile, or leave the canary out".into()))
+                return if counts && tried.requests == 0 {
+                    let reason = format!("it got no request while it was on trial; {}", asker.why_none());
+                    Err(self.not_ready(&goal[0], reason))
                 } else {
                     Ok((tried, compared))
                 };
             }
+            if counts && tried.requests == before {
+                asker.ask(percent);
+            }
+            before = tried.requests;
         }
     }
 

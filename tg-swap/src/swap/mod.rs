@@ -3,6 +3,7 @@
 //! the workers. Each step looks at what is there first, so that it can be repeated, and the same
 //! steps with the sides exchanged are the way back.
 
+mod asker;
 mod begin;
 mod boot;
 mod canary;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use tg_core::cli::duration;
+use tg_core::health::check_url;
 
 /// The flags of a swap; a swap that is resumed keeps those that it began with.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
@@ -27,13 +28,25 @@ pub(crate) struct Options {
     /// Command that judges the canary as well: anything but exit 0 sends it back
     #[arg(long, value_name = "COMMAND", requires = "canary")]
     pub judge: Option<String>,
+
+    /// What to ask through the load balancer as long as nobody else asks the canary; repeatable [default: the project's health URL]
+    #[arg(long, value_name = "URL", value_parser = url, requires = "canary")]
+    #[serde(default)]
+    pub ask: Vec<String>,
 }
 
 impl Options {
     /// A swap that keeps nothing and tries nothing out, as on the way back.
     pub(super) fn at(pace: &Pace) -> Self {
         let pace = pace.clone();
-        Options { keep: Duration::ZERO, pace, canary: None, canary_for: Duration::ZERO, judge: None }
+        Options {
+            keep: Duration::ZERO,
+            pace,
+            canary: None,
+            canary_for: Duration::ZERO,
+            judge: None,
+            ask: Vec::new(),
+        }
     }
 }
 
@@ -93,6 +106,10 @@ pub(crate) enum OnDrainTimeout {
     Abort,
     /// They are cut, and counted
     Cut,
+}
+
+fn url(text: &str) -> Result<String, String> {
+    check_url(text).map(|()| text.to_owned())
 }
 
 /// `10` or `10%`, 1 to 50.
