@@ -33,6 +33,15 @@ begin_maintenance() {
   read_state
   emit start "$1" '{}'
   [[ -n $DRY_RUN ]] || take_maintenance_lock
+  trap 'stop_maintenance $EXIT_INTERRUPTED' INT
+  trap 'stop_maintenance $EXIT_TERMINATED' TERM
+}
+
+# Somebody wants it to end: the tool that runs gets the signal too, and ends what it is at. CODE.
+stop_maintenance() {
+  trap '' INT TERM
+  WORST=$1 NOES=1 FIRST_NO="stopped by a signal before it was done" FIRST_CURE="run it again: what is done already comes last"
+  end_maintenance
 }
 
 take_maintenance_lock() {

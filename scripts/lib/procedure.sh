@@ -8,9 +8,12 @@
 readonly EXIT_NO=1 EXIT_USAGE=2 EXIT_UNCHANGED=3 EXIT_UNDONE=4 EXIT_STUCK=5 EXIT_REFUSED=6
 readonly EXIT_ENVIRONMENT=10 EXIT_LOCKED=11 EXIT_INTERRUPTED=130 EXIT_TERMINATED=143
 
-COMMAND=${0##*/}         # as it was typed: what an installed one is called begins with tg-
+COMMAND=${0##*/}         # as it is typed: what an installed one is called begins with tg-
 PROCEDURE=${COMMAND#tg-} # on every line
-PREFIX=${COMMAND%"$PROCEDURE"}
+# One that is a step of another is called as that one was.
+PREFIX=${TG_PREFIX-${COMMAND%"$PROCEDURE"}}
+COMMAND=$PREFIX$PROCEDURE
+export TG_PREFIX=$PREFIX
 SCRIPTS=$(dirname "$(readlink -f "$0")")
 APART=()
 PROJECT_FLAGS=() # -C, -f, -p, --env-file and --state-dir, handed on to every tool
@@ -265,9 +268,14 @@ forget() {
   sync "$STATE_DIR"
 }
 
+# The history, but for a line that a full disk or a power cut has left half-written.
+history_lines() { jq -cR 'fromjson? | objects' "$STATE_DIR/history.jsonl" 2>/dev/null || :; }
+
 # A line of the history: ACTION FACTS.
 record_history() {
   [[ -z $DRY_RUN ]] || return 0
+  # Behind half a line it would be lost with that.
+  [[ -z $(tail -c 1 "$STATE_DIR/history.jsonl" 2>/dev/null) ]] || echo >>"$STATE_DIR/history.jsonl"
   (umask 077 && jq -cn --arg ts "$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)" --arg run "$RUN" --arg tool "$PROCEDURE" --arg action "$1" \
     --arg user "${SUDO_USER:-${USER:-}}" --arg host "$(uname -n)" --argjson facts "$2" \
     '{v: 1, ts: $ts, run: $run, tool: $tool, action: $action, user: (if $user == "" then null else $user end), host: $host} + $facts' >>"$STATE_DIR/history.jsonl")

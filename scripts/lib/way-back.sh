@@ -15,11 +15,11 @@ readonly APPLICATION_BACK_RULE_MS=6000
 
 # How long the way back would take: the database's part as tg-backup plans it, the application's as it was the last time.
 predict_way_back() {
-  local database application=null
+  local database application
   database=$(TG_FORMAT=json TG_RUN_ID=$RUN tg-backup plan "${PROJECT_FLAGS[@]}" 2>/dev/null 9>&- |
     jq -rs 'map(select(.type == "result"))[-1].data.back_by_point_ms // empty') || database=
   [[ -n $database ]] || return 0
-  [[ ! -r $STATE_DIR/history.jsonl ]] || application=$(jq -rs 'map(.application_back_ms | values)[-1]' "$STATE_DIR/history.jsonl")
+  application=$(history_lines | jq -s 'map(.application_back_ms | values)[-1]')
   emit record "$(jq -rn --argjson database "$database" --argjson application "$application" --argjson rule "$APPLICATION_BACK_RULE_MS" '
     def seconds: . / 100 | round / 10 | tostring + " s";
     "note way back     about \(($application // $rule) + $database | seconds): database \($database | seconds), application \($application // $rule | seconds) "

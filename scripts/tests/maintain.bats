@@ -60,13 +60,22 @@ vacuum report"
   [[ $(verdicts) == "image no image no" && $output == *"upgrade-zero-downtime 1.4.1"* ]]
   refute_called 'swap --to'
   image 1.4.0 false '{"patch":"1.4.1"}' >"$STUB/lines/tg-swap-outdated"
-  echo '{"name":"haproxy","abilities":{"measure":true,"count":true}}' >"$STUB/balancer"
+  echo '{"name":"haproxy","abilities":{"measure":true,"share":true,"count":true}}' >"$STUB/balancer"
   run -0 --separate-stderr "$SCRIPTS/maintain-security" --apply
   grep -q 'swap --to 1.4.1' "$STUB/calls"
   image 1.4.0 false '{"patch":null}' >"$STUB/lines/tg-swap-outdated"
   run -0 --separate-stderr "$SCRIPTS/maintain-security" --apply
   exits tg-swap-outdated 10
   run -10 --separate-stderr "$SCRIPTS/maintain-security"
+}
+
+@test "what an installed one runs names commands as they are installed" {
+  ln -s "$(readlink -f "$SCRIPTS/maintain-security")" "$STUB/bin/tg-maintain-security"
+  jq -cn '{type: "record", data: {kind: "image", image: "app:1.4.0", version: "1.4.0", services: ["api"], moved: false, newer: {patch: "1.4.1"}}}' >"$STUB/lines/tg-swap-outdated"
+  echo '{"procedure":"upgrade","run":"r","from":"1.4.0","to":"1.5.0","phase":"migrate"}' >"$STUB/state/procedure.json"
+  exits tg-swap-outdated 1
+  run -6 --separate-stderr tg-maintain-security --apply
+  [[ $(jq -r 'select(.data.check == "application").data.hint' <<<"$output") == "run tg-upgrade 1.5.0 again, or tg-rollback" ]]
 }
 
 @test "the second run ends at once with the holder's name, or waits" {
@@ -96,6 +105,27 @@ vacuum report"
   done_before security 0 0
   run -0 --separate-stderr "$SCRIPTS/maintain-status"
   run -2 --separate-stderr "$SCRIPTS/maintain-status" --only daily
+}
+
+@test "half a line in the history hides neither what stands before it nor what comes after it" {
+  done_before weekly 1 0
+  printf '{"v":1,"tool":"maintain-mon' >>"$STUB/state/history.jsonl"
+  run -0 --separate-stderr "$SCRIPTS/maintain-status" --only weekly
+  run -0 --separate-stderr "$SCRIPTS/maintain-monthly"
+  run -0 --separate-stderr "$SCRIPTS/maintain-status" --only weekly,monthly
+}
+
+@test "stopped by a signal it asks nothing more, says so to the monitor, and the same command does it" {
+  hook tg-vacuum 'kill -TERM "$(jq .pid "$STUB/state/maintenance.lock")"'
+  exits tg-vacuum 143
+  run -143 --separate-stderr "$SCRIPTS/maintain-monthly"
+  refute_called 'vacuum analyze'
+  [[ $(last_result data.error.message) == "stopped by a signal before it was done" ]]
+  run -1 --separate-stderr "$SCRIPTS/maintain-status" --only monthly
+  [[ $output == *"exit code 143"* ]]
+  rm "$STUB/hook/tg-vacuum" "$STUB/exit/tg-vacuum"
+  run -0 --separate-stderr "$SCRIPTS/maintain-monthly"
+  run -0 --separate-stderr "$SCRIPTS/maintain-status" --only monthly
 }
 
 @test "a dry run says what would be asked and leaves no trace" {

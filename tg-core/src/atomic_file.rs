@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -16,14 +16,24 @@ pub fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
     persist(path, content, |_| Ok(())).map_err(|e| Error::file(path, &e))
 }
 
-/// Adds a line to a file of our own, which is on the disk when this returns.
+/// Adds a line to a file of our own, which is on the disk when this returns. Half a line, as a full disk or a power cut leaves it, is
+/// ended first: what stood behind it would be lost with it.
 pub fn append(path: &Path, line: &str) -> Result<(), Error> {
     let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().create(true).append(true).mode(PRIVATE_FILE).open(path)?;
-        file.write_all(format!("{line}\n").as_bytes())?;
+        let mut file =
+            OpenOptions::new().create(true).read(true).append(true).mode(PRIVATE_FILE).open(path)?;
+        let begin = if ends_within_a_line(&file)? { "\n" } else { "" };
+        file.write_all(format!("{begin}{line}\n").as_bytes())?;
         file.sync_data()
     };
     write().map_err(|e| Error::file(path, &e))
+}
+
+fn ends_within_a_line(file: &File) -> std::io::Result<bool> {
+    let Some(last) = file.metadata()?.len().checked_sub(1) else { return Ok(false) };
+    let mut end = [0];
+    file.read_exact_at(&mut end, last)?;
+    Ok(end != *b"\n")
 }
 
 /// Replaces the content of a user's file and keeps its mode, its owner and a symbolic link to it.
@@ -95,6 +105,17 @@ mod tests {
         assert_eq!(fs::read_to_string(&real).unwrap(), "new");
         assert_eq!(fs::metadata(&real).unwrap().mode() & 0o777, 0o640);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn a_line_behind_half_a_line_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lines");
+        append(&path, "one").unwrap();
+        fs::write(&path, "one\ntw").unwrap();
+        append(&path, "three").unwrap();
+        append(&path, "four").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntw\nthree\nfour\n");
     }
 
     #[test]
