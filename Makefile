@@ -60,7 +60,7 @@ unit: ## unit and integration tests of the crates
 
 bats: ## the procedures with stub tools
 	@scripts/tests/tools
-	bats scripts/tests/*.bats
+	@ls scripts/tests/*.bats | xargs -P "$$(nproc)" -I '{}' sh -c 'said=$$(bats "{}" 2>&1); code=$$?; echo "{}: $$said"; exit $$code'
 
 lab-test: build ## the procedures on real parts: upgrade, rollback, kill -9, bad input
 	@scripts/tests/tools

@@ -49,6 +49,27 @@ gives() {
   fi
 }
 
+# Starts a procedure and kills it, with all that it has started, some time after the command line of a tool that it runs matched.
+# Usage: killed_at PATTERN DELAY COMMAND...
+killed_at() {
+  KILLED=1
+  local procedure child='' waited=0
+  setsid "${@:3}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+  procedure=$!
+  until [[ -n $child ]]; do
+    child=$(pgrep -P "$procedure" -f -- "$1" | head -n 1 || :)
+    kill -0 "$procedure" 2>/dev/null || { echo "ended before $1"; tail -n 5 "$BATS_TEST_TMPDIR/err"; return 1; }
+    ((++waited < 12000)) || { echo "never came to $1"; return 1; }
+    sleep 0.01
+  done
+  sleep "$2"
+  # Held still, so that it can't start the next tool meanwhile. A step of the way back is in a group of its own.
+  kill -STOP "$procedure"
+  # shellcheck disable=SC2046
+  kill -9 -- "-$procedure" $(pgrep -P "$procedure") 2>/dev/null || :
+  wait "$procedure" || :
+}
+
 result() { jq -rs "map(select(.type == \"result\"))[-1].$1" <<<"$output"; }
 
 # Whether a line of the output meets a condition of jq's.

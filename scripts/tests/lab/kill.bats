@@ -13,27 +13,8 @@ setup_file() {
   contents >"$BATS_FILE_TMPDIR/upgraded"
 }
 
-# Starts an upgrade and kills it, with the tool that it runs then, some time after a tool's command line matched.
 # Usage: kill_at RELEASE PATTERN DELAY
-kill_at() {
-  KILLED=1
-  local procedure child='' waited=0
-  setsid "$SCRIPTS/upgrade" --wait 20s "$1" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  procedure=$!
-  until [[ -n $child ]]; do
-    child=$(pgrep -P "$procedure" -f -- "$2" | head -n 1 || :)
-    kill -0 "$procedure" 2>/dev/null || { echo "ended before $2"; tail -n 5 "$BATS_TEST_TMPDIR/err"; return 1; }
-    ((++waited < 6000)) || { echo "never came to $2"; return 1; }
-    sleep 0.01
-  done
-  sleep "$3"
-  # Held still, so that it can't start the next tool meanwhile, which would be alive and rightly keep us out.
-  kill -STOP "$procedure"
-  child=$(pgrep -P "$procedure" || :)
-  # shellcheck disable=SC2086
-  kill -9 "$procedure" $child 2>/dev/null || :
-  wait "$procedure" || :
-}
+kill_at() { killed_at "$2" "$3" "$SCRIPTS/upgrade" --wait 20s "$1"; }
 
 again_it_is_back() { # BEFORE
   gives 4 "$SCRIPTS/upgrade" --wait 20s 1.6.0

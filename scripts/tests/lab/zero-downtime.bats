@@ -84,12 +84,12 @@ no_upgrade() {
 
 @test "killed at each of its steps, one after another, the same command finishes it, and nothing is lost" {
   load_begins
-  killed_at 'tg-health watch' 2
-  killed_at 'tg-backup create' 1
-  killed_at 'tg-migrate rehearse' 6
-  killed_at 'tg-migrate --to' 1.5
-  killed_at 'tg-swap --to' 3
-  killed_at 'tg-health watch' 2
+  upgrade_killed_at 'tg-health watch' 2
+  upgrade_killed_at 'tg-backup create' 1
+  upgrade_killed_at 'tg-migrate rehearse' 6
+  upgrade_killed_at 'tg-migrate --to' 1.5
+  upgrade_killed_at 'tg-swap --to' 3
+  upgrade_killed_at 'tg-health watch' 2
   gives 0 "$SCRIPTS/upgrade-zero-downtime" "${LOOKS[@]}" 1.5.0
   is_alone 1.5.0
   nothing_failed
@@ -100,7 +100,7 @@ no_upgrade() {
 # bats test_tags=long
 @test "killed on its way back, the same command finishes that, and nothing is lost" {
   load_begins
-  killed_at 'tg-swap abort' 0.05 1.5.4
+  upgrade_killed_at 'tg-swap abort' 0.05 1.5.4
   gives 4 "$SCRIPTS/upgrade-zero-downtime" "${LOOKS[@]}" 1.5.4
   serves 1.4.0
   nothing_failed
@@ -108,20 +108,5 @@ no_upgrade() {
   [[ ! -e $STATE/procedure.json ]]
 }
 
-# Starts the upgrade and kills it, with all that it has started, some time after a tool's command line matched. Usage: killed_at PATTERN DELAY [RELEASE]
-killed_at() {
-  KILLED=1
-  local procedure child='' waited=0
-  setsid "$SCRIPTS/upgrade-zero-downtime" "${LOOKS[@]}" "${3:-1.5.0}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-  procedure=$!
-  until [[ -n $child ]]; do
-    child=$(pgrep -P "$procedure" -f -- "$1" | head -n 1 || :)
-    kill -0 "$procedure" 2>/dev/null || { echo "ended before $1"; tail -n 5 "$BATS_TEST_TMPDIR/err"; return 1; }
-    ((++waited < 12000)) || { echo "never came to $1"; return 1; }
-    sleep 0.01
-  done
-  sleep "$2"
-  # A step of the way back is in a group of its own.
-  kill -9 -- "-$procedure" "$child" || :
-  wait "$procedure" || :
-}
+# Usage: upgrade_killed_at PATTERN DELAY [RELEASE]
+upgrade_killed_at() { killed_at "$1" "$2" "$SCRIPTS/upgrade-zero-downtime" "${LOOKS[@]}" "${3:-1.5.0}"; }
