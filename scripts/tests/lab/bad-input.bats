@@ -110,6 +110,7 @@ refused() {
   mount -t tmpfs -o size=1m tmpfs backups
   refused 3 tg-backup create
   refused 3 "$SCRIPTS/upgrade" 1.5.0
+  refused 3 "$SCRIPTS/upgrade-zero-downtime" --baseline-for 2s 1.5.0
   [[ -z $(ls -A backups) ]]
   umount backups
 }

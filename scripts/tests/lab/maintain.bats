@@ -77,3 +77,23 @@ weekly 4" "$(sort <<<"$due" | uniq -c | awk '{ print $2, $1 }')"
   same ok "$(verdict_of drill)"
   leaves_no_helper_behind
 }
+
+# bats test_tags=long
+@test "killed at each of its steps, the next run does all of it, and nothing is left behind" {
+  gives 0 tg-backup create --verify
+  "$LAB/psql" -qc 'update features set name = name' >/dev/null
+  killed_at 'tg-health review' 0.1 "$SCRIPTS/maintain-weekly"
+  killed_at 'tg-vacuum blockers' 0 "$SCRIPTS/maintain-weekly"
+  killed_at 'tg-vacuum --budget' 0.1 "$SCRIPTS/maintain-monthly"
+  killed_at 'tg-backup verify' 2 "$SCRIPTS/maintain-quarterly"
+  # What was killed was not done.
+  gives 1 "$SCRIPTS/maintain-status" --only weekly,monthly,quarterly
+  gives 0 "$SCRIPTS/maintain-monthly"
+  printed '.data.table == "features" and .data.dead_after == 0'
+  run --separate-stderr "$SCRIPTS/maintain-weekly"
+  [[ $status -le 1 && $(verdict_of blockers) == ok ]]
+  run --separate-stderr "$SCRIPTS/maintain-quarterly"
+  [[ $status -le 1 && $(verdict_of drill) == ok ]]
+  infrastructure_untouched
+  leaves_no_helper_behind
+}
