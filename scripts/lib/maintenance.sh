@@ -32,7 +32,8 @@ begin_maintenance() {
   RUN=${TG_RUN_ID:-$(new_run)}
   read_state
   emit start "$1" '{}'
-  [[ -n $DRY_RUN ]] || take_maintenance_lock
+  [[ -z $DRY_RUN ]] || return 0
+  take_maintenance_lock
   trap 'stop_maintenance $EXIT_INTERRUPTED' INT
   trap 'stop_maintenance $EXIT_TERMINATED' TERM
 }

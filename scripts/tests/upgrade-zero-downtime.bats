@@ -49,6 +49,16 @@ swap commit"
   refute_called canary
 }
 
+@test "one that was killed after it changed something goes on without the canary that the balancer can't try" {
+  echo '{"name":"nginx","abilities":{"measure":true,"share":true,"count":false}}' >"$STUB/balancer"
+  echo '{"procedure":"upgrade-zero-downtime","run":"r","from":"1.4.0","to":"1.5.0","phase":"swap"}' >"$STUB/state/procedure.json"
+  exits tg-swap 4
+  exits tg-swap-abort 5
+  run -5 --separate-stderr zero_downtime --canary 20% 1.5.0
+  refute_called canary
+  [[ -e $STUB/state/procedure.json ]]
+}
+
 @test "what is asked while it is watched is asked of the canary too" {
   run -0 --separate-stderr zero_downtime --ask http://h/a --ask http://h/b 1.5.0
   grep -q 'swap --to 1.5.0 --keep 1h --canary 10% --for 1m --ask http://h/a --ask http://h/b' "$STUB/calls"
