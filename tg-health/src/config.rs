@@ -20,7 +20,7 @@ use crate::http;
 use crate::seat::Streaks;
 use crate::services::Services;
 use crate::source::{All, Fixed, Source};
-use crate::stack::{Stack, public_target};
+use crate::stack::Stack;
 use crate::target::{Given, Target};
 
 /// A checked configuration.
@@ -138,7 +138,7 @@ fn find_source(session: &Session, cli: &Cli) -> Result<(Box<dyn Source>, TokenFi
     }
     let project = Project::load(session)?;
     let token = token_file(&cli.http, &project.settings(), |text| project.path(text))?;
-    let public = public_target(&project)?;
+    let public = Target::url(&project.health_url()?);
     let source: Box<dyn Source> = match cli.instances {
         Instances::No => Box::new(Fixed(vec![public])),
         Instances::Yes => {

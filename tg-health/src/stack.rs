@@ -15,11 +15,6 @@ use crate::error::Error;
 use crate::source::Source;
 use crate::target::Target;
 
-/// The target behind the balancer.
-pub(crate) fn public_target(project: &Project) -> Result<Target, CoreError> {
-    Ok(Target::url(&project.health_url()?))
-}
-
 /// The project's targets, looked up anew for each round: containers come and go.
 pub(crate) struct Stack {
     project: String,

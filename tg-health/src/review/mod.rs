@@ -35,7 +35,6 @@ use self::digest::Digest;
 use self::entry::{Entry, Severity};
 use crate::error::Error;
 use crate::log::Level;
-use crate::stack::public_target;
 
 /// How many of each list are told, weekly and with `--full`.
 const MOST: usize = 10;
@@ -114,7 +113,7 @@ fn look(
     session.check("reviewing")?;
     let store = Store::of(project, None);
     entries.extend(disks(project, &engine, store.as_ref().ok()));
-    entries.extend(certificate::entry(&public_target(project)?.name));
+    entries.extend(certificate::entry(&project.health_url()?));
     match &store {
         Ok(store) => entries.push(backups::entry(store)),
         Err(error) => entries.push(Entry::unseen("backups", &error.to_string())),

@@ -19,7 +19,6 @@ use super::sensors::{Asked, Plan};
 use crate::config::{expected, prober, read_token, token_file};
 use crate::error::Error;
 use crate::http;
-use crate::stack::public_target;
 
 /// Where the API's containers tell their metrics.
 const METRICS_PATH: &str = "/metrics";
@@ -167,7 +166,7 @@ fn asked(
     let lenient = Arc::new(prober(token.as_ref(), lenient, redactor, manners));
     let mut asked = Vec::new();
     if let (Some(project), false) = (project, replay) {
-        let url = public_target(project)?.name;
+        let url = project.health_url()?;
         asked.push(Asked { url, prober: strict });
     }
     asked.extend(args.urls.iter().map(|url| Asked { url: url.clone(), prober: Arc::clone(&lenient) }));
