@@ -111,9 +111,10 @@ impl Shop<'_> {
         let before = statistics(connection, batch);
         connection.notices.take();
         let tables: Vec<&Table> = batch.iter().map(|job| &job.table).collect();
+        let again = batch.iter().any(|job| job.again);
         let answer = connection
             .limit(limit)
-            .and_then(|()| connection.client.batch_execute(&self.manner.statement(action, &tables)));
+            .and_then(|()| connection.client.batch_execute(&self.manner.statement(action, &tables, again)));
         if let Err(error) = &answer
             && (connection.client.is_closed() || ends_the_session(error))
         {

@@ -48,13 +48,17 @@ pub(crate) struct Manner {
 }
 
 impl Manner {
-    /// The statement. It does not wait for a table that somebody holds; it does not truncate, since
-    /// that takes an exclusive lock that standbys wait behind; it never rewrites a table; and it says what it did.
-    pub(crate) fn statement(self, action: Action, tables: &[&Table]) -> String {
+    /// The statement. It does not wait for a table that somebody holds, but `again`: who was made way for
+    /// may hold it for a moment yet, and `lock_timeout` ends the wait. It does not truncate, since that takes an
+    /// exclusive lock that standbys wait behind; it never rewrites a table; and it says what it did.
+    pub(crate) fn statement(self, action: Action, tables: &[&Table], again: bool) -> String {
         // Before 18 a parent's children come with it; from 18 on they are left out only by ONLY.
         let only = if self.server.knows_only() { "ONLY " } else { "" };
         let targets: Vec<String> = tables.iter().map(|table| format!("{only}{}", table.quoted())).collect();
-        let mut options = vec!["SKIP_LOCKED", "VERBOSE"];
+        let mut options = vec!["VERBOSE"];
+        if !again {
+            options.push("SKIP_LOCKED");
+        }
         if action != Action::Analyze {
             options.extend(["ANALYZE", "TRUNCATE false"]);
             if action == Action::Freeze {
@@ -91,29 +95,34 @@ mod tests {
     fn names_are_quoted_and_versions_respected() {
         let odd = table("x\"; DROP TABLE y; --");
         let name = "\"a b\".\"x\"\"; DROP TABLE y; --\"";
-        let options = "SKIP_LOCKED, VERBOSE, ANALYZE, TRUNCATE false";
-        assert_eq!(on(15).statement(Action::Vacuum, &[&odd]), format!("VACUUM ({options}) {name}"));
+        let options = "VERBOSE, SKIP_LOCKED, ANALYZE, TRUNCATE false";
+        assert_eq!(on(15).statement(Action::Vacuum, &[&odd], false), format!("VACUUM ({options}) {name}"));
         assert_eq!(
-            on(18).statement(Action::Vacuum, &[&odd, &table("t")]),
+            on(18).statement(Action::Vacuum, &[&odd, &table("t")], false),
             format!("VACUUM ({options}, SKIP_DATABASE_STATS) ONLY {name}, ONLY \"a b\".\"t\"")
         );
         assert_eq!(
-            on(15).statement(Action::Analyze, &[&table("t")]),
-            "ANALYZE (SKIP_LOCKED, VERBOSE) \"a b\".\"t\""
+            on(15).statement(Action::Analyze, &[&table("t")], false),
+            "ANALYZE (VERBOSE, SKIP_LOCKED) \"a b\".\"t\""
         );
         let gentle = Manner { gentle: true, ..on(17) };
         assert!(
-            gentle.statement(Action::Freeze, &[&odd]).contains("FREEZE, SKIP_DATABASE_STATS, PARALLEL 0")
+            gentle.statement(Action::Freeze, &[&odd], false).contains("FREEZE, SKIP_DATABASE_STATS, PARALLEL 0")
         );
     }
 
     #[test]
     fn no_statement_rewrites_or_truncates_or_waits() {
         for (version, action) in [(12, Action::Vacuum), (16, Action::Freeze), (18, Action::Analyze)] {
-            let text = on(version).statement(action, &[&table("t")]);
+            let text = on(version).statement(action, &[&table("t")], false);
             assert!(!text.contains("FULL") && text.contains("SKIP_LOCKED"), "{text}");
             assert!(action == Action::Analyze || text.contains("TRUNCATE false"), "{text}");
         }
+    }
+
+    #[test]
+    fn what_made_way_waits_for_its_lock_the_second_time() {
+        assert_eq!(on(15).statement(Action::Analyze, &[&table("t")], true), "ANALYZE (VERBOSE) \"a b\".\"t\"");
     }
 
     #[test]
