@@ -195,7 +195,8 @@ print_lines() {
     tee "$LINES" | jq -r --unbuffered '
       def took: if .data.duration_ms then " (\(.data.duration_ms / 100 | round / 10) s)" else "" end;
       if .type == "step" then (if .data.state | endswith("started") then empty else "\(.msg): \(.data.state | gsub("_"; " "))\(took)" end)
-      elif .type == "progress" or .type == "start" then empty
+      # A warning has been told on stderr.
+      elif .type == "progress" or .type == "start" or .type == "warning" then empty
       elif .type == "result" and .data.ok == false then empty
       else .msg end'
   else

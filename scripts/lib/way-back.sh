@@ -22,7 +22,7 @@ predict_way_back() {
   application=$(history_lines | jq -s 'map(.application_back_ms | values)[-1]')
   emit record "$(jq -rn --argjson database "$database" --argjson application "$application" --argjson rule "$APPLICATION_BACK_RULE_MS" '
     def seconds: . / 100 | round / 10 | tostring + " s";
-    "note way back     about \(($application // $rule) + $database | seconds): database \($database | seconds), application \($application // $rule | seconds) "
+    "note     way back      about \(($application // $rule) + $database | seconds): database \($database | seconds), application \($application // $rule | seconds) "
     + if $application then "as the last time" else "by a rule of thumb" end')" \
     "$(jq -cn --argjson database "$database" --argjson application "$application" --argjson rule "$APPLICATION_BACK_RULE_MS" \
       '{kind: "way-back", ms: (($application // $rule) + $database), database_ms: $database, application_ms: ($application // $rule), measured: ($application != null)}')"

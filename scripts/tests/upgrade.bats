@@ -202,3 +202,9 @@ HOOK
   run -0 "$SCRIPTS/upgrade" --help
   [[ $output == *"Usage: upgrade"*"Exit codes:"* ]]
 }
+
+@test "a person is told a tool's warning once, by the tool itself" {
+  echo '{"type":"warning","msg":"the disk is nearly full","data":{"code":"space"}}' >"$STUB/lines/tg-backup-create"
+  TG_FORMAT=text run -0 --separate-stderr "$SCRIPTS/upgrade" 1.5.0
+  [[ $output == *"what tg-backup-create says"* && $output != *"nearly full"* ]]
+}

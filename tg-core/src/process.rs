@@ -176,10 +176,11 @@ pub fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// The last lines of a text, joined for an error message.
+/// The last lines of a text, joined for an error message; lines without a word (`^^^^`) say nothing.
 #[must_use]
 pub fn tail(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let says = |line: &&str| line.chars().any(char::is_alphanumeric);
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(says).collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("; ")
 }
 
@@ -192,4 +193,14 @@ fn name(command: &Command) -> String {
 fn words(command: &Command) -> String {
     let all = std::iter::once(command.get_program()).chain(command.get_args());
     all.map(|w| w.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_of_a_text_has_its_last_lines_and_none_without_a_word() {
+        assert_eq!(tail("  open(it)\n  ~~~~^^^^\n\nIOError: none such\n"), "open(it); IOError: none such");
+    }
 }

@@ -107,7 +107,9 @@ mod tests {
         );
         let gentle = Manner { gentle: true, ..on(17) };
         assert!(
-            gentle.statement(Action::Freeze, &[&odd], false).contains("FREEZE, SKIP_DATABASE_STATS, PARALLEL 0")
+            gentle
+                .statement(Action::Freeze, &[&odd], false)
+                .contains("FREEZE, SKIP_DATABASE_STATS, PARALLEL 0")
         );
     }
 
@@ -122,7 +124,10 @@ mod tests {
 
     #[test]
     fn what_made_way_waits_for_its_lock_the_second_time() {
-        assert_eq!(on(15).statement(Action::Analyze, &[&table("t")], true), "ANALYZE (VERBOSE) \"a b\".\"t\"");
+        assert_eq!(
+            on(15).statement(Action::Analyze, &[&table("t")], true),
+            "ANALYZE (VERBOSE) \"a b\".\"t\""
+        );
     }
 
     #[test]

@@ -67,3 +67,28 @@ again_it_is_back() { # BEFORE
   same "$before" "$(contents)"
   nothing_to_do
 }
+
+# bats test_tags=long
+@test "a rehearsal and a way back that are killed at each of their steps are finished by the same command" {
+  before=$(contents)
+  killed_at 'tg-backup create' 0.3 "$SCRIPTS/rehearse" 1.5.0
+  killed_at 'tg-migrate rehearse' 5 "$SCRIPTS/rehearse" 1.5.0
+  gives 0 "$SCRIPTS/rehearse" 1.5.0
+  leaves_no_helper_behind
+  serves 1.4.0
+  same "$before" "$(contents)"
+
+  gives 0 "$SCRIPTS/upgrade" 1.5.0
+  local back=("$SCRIPTS/rollback" --with-database --accept-data-loss)
+  killed_at 'tg-swap stop' 0.2 "${back[@]}"
+  killed_at 'tg-backup restore' 0.2 "${back[@]}"
+  killed_at 'tg-swap rollback' 0.3 "${back[@]}"
+  killed_at 'tg-health --wait' 0.3 "${back[@]}"
+  gives 0 "${back[@]}"
+  serves 1.4.0
+  infrastructure_untouched
+  nothing_to_do
+  same "$before" "$(contents)"
+  leaves_no_helper_behind
+  [[ ! -e $STATE/procedure.json ]]
+}

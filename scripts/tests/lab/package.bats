@@ -173,6 +173,34 @@ systemctl list-units --failed --plain --no-legend 'tg-*' | grep '^tg-weekly@srv-
 SCRIPT
 }
 
+@test "a maintenance that is stopped ends at once, and the monitor is told" {
+  local suite
+  for suite in "${SUITES[@]}"; do
+    docker cp -q "$REPO/scripts/tests/stub/tool" "$(container "$suite"):/srv/tool"
+  done
+  on_each <<'SCRIPT'
+unit=tg-weekly@srv-terragnos.service
+mkdir -p /srv/stub/{bin,hook,state} /run/systemd/system/$unit.d
+for tool in tg-backup tg-health tg-swap tg-vacuum; do ln -s /srv/tool /srv/stub/bin/$tool; done
+echo 1.4.0 >/srv/stub/version
+printf '#!/bin/sh\nexec sleep 60\n' >/srv/stub/hook/tg-vacuum-blockers
+chmod +x /srv/stub/hook/tg-vacuum-blockers
+printf '[Service]\nEnvironment=STUB=/srv/stub PATH=/srv/stub/bin:/usr/bin:/bin\n' >/run/systemd/system/$unit.d/stub.conf
+systemctl daemon-reload
+systemctl start --no-block $unit
+timeout 60 bash -c 'until grep -qs "vacuum blockers" /srv/stub/calls; do sleep 0.1; done'
+begun=$SECONDS
+systemctl stop $unit
+((SECONDS - begun < 30))
+[[ $(systemctl show -P ActiveState $unit) =~ ^(inactive|failed)$ ]]
+[[ $(jq -r '"\(.tool) \(.exit)"' /srv/stub/state/history.jsonl) == "maintain-weekly 143" ]]
+PATH=/srv/stub/bin:$PATH STUB=/srv/stub tg-maintain-status -C /srv/terragnos --only weekly && exit 1
+rm -r /srv/stub /srv/tool /run/systemd/system/$unit.d
+systemctl daemon-reload
+systemctl reset-failed $unit || :
+SCRIPT
+}
+
 @test "a newer package leaves the timers as they were; a removed one leaves none" {
   on_each <<'SCRIPT'
 systemctl enable --now tg-weekly@srv-terragnos.timer tg-monthly@srv-terragnos.timer

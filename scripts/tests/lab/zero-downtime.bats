@@ -64,6 +64,7 @@ no_upgrade() {
   same "$schema" "$(contents | grep schema)"
 }
 
+# bats test_tags=long
 @test "a release that fails some of the requests is sent back by its canary, and only its share of them was affected" {
   load_begins
   no_upgrade 4 1.5.3 "1.4.0 serves"
@@ -82,6 +83,7 @@ no_upgrade() {
   nothing_failed
 }
 
+# bats test_tags=long
 @test "killed at each of its steps, one after another, the same command finishes it, and nothing is lost" {
   load_begins
   upgrade_killed_at 'tg-health watch' 2
