@@ -77,6 +77,7 @@ there_and_back() {
   nothing_to_do
 }
 
+# bats test_tags=long
 @test "behind HAProxy whose runtime API is a unix socket nothing is lost" {
   mkdir run
   sed -i 's|^ *stats socket .*|    stats socket /run/tg/admin.sock level admin|' haproxy/haproxy.cfg

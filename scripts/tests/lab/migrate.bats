@@ -86,6 +86,7 @@ nothing_is_left() {
   nothing_is_left
 }
 
+# bats test_tags=long
 @test "a killed rehearsal leaves nothing once any other command has run" {
   prepare 1.5.0
   for seconds in 1 4 8 14; do
@@ -182,6 +183,7 @@ under_load() {
   LONGEST=$(awk -v since="$since" '$1 - $5 >= since && $5 > most { most = $5 } END { printf "%d", most }' "$file.samples")
 }
 
+# bats test_tags=long
 @test "nobody waits longer than --max-block behind it, and without the tool everybody does" {
   tg-swap -q pull --to 1.5.0 >/dev/null
   under_load "$BATS_TEST_TMPDIR/plain" env TERRAGNOS_VERSION=1.5.0 docker compose --progress quiet run --rm -T --no-deps db-setup >/dev/null

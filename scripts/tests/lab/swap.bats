@@ -84,6 +84,7 @@ loses_nothing() {
   infrastructure_untouched
 }
 
+# bats test_tags=long
 @test "new instances are warm before they get requests, and one that can't be warmed up is not let in" {
   TG_WARM_UP='node dist/scripts/warm-up.js && touch /tmp/warm' gives 0 tg-swap --to 1.4.1 --keep 0s
   same "warm-up admit" "$(jq -r 'select(.data.state == "started") | .data.step' <<<"$output" | grep -E '^(warm-up|admit)$' | paste -sd ' ')"
