@@ -48,7 +48,11 @@ follows() {
 
 @test "recovery.md: what to look at first, and what is left when the tools are gone" {
   gives 0 "$SCRIPTS/upgrade" 1.4.1
-  while IFS= read -r -u 4 line; do gives 0 bash -c "$line"; done 4< <(shown_first recovery.md)
+  while IFS= read -r -u 4 line; do
+    gives 0 bash -c "$line"
+    # What is read out of a file is no output of a tool.
+    [[ $line == tg-* ]] || rm "$KEPT/$CALLS.jsonl"
+  done 4< <(shown_first recovery.md)
   bash -c "$(shown recovery.md "The tools themselves are gone" | head -n 1)"
   bash -c "$(shown recovery.md "The tools themselves are gone" | tail -n 1 | sed 's/-U postgres/-U terragnos -d postgres/; s/exec db/exec -T db/')"
 }
