@@ -46,7 +46,9 @@ else
 endif
 	@$(MAKE) --no-print-directory unit bats lab-test
 
-check: lint unit bats ## what needs no Docker: format, lints, unit tests, procedures with stub tools
+# The unit tests wait most of the time.
+check: lint ## what needs no Docker: format, lints, unit tests, procedures with stub tools
+	@$(MAKE) --no-print-directory -j2 --output-sync=target unit bats
 
 lint: ## format and lints, warnings denied
 	@scripts/tests/tools
@@ -58,9 +60,10 @@ lint: ## format and lints, warnings denied
 unit: ## unit and integration tests of the crates
 	cargo test --workspace --quiet
 
+# The longest first.
 bats: ## the procedures with stub tools
 	@scripts/tests/tools
-	@ls scripts/tests/*.bats | xargs -P "$$(nproc)" -I '{}' sh -c 'said=$$(bats "{}" 2>&1); code=$$?; echo "{}: $$said"; exit $$code'
+	@ls -S scripts/tests/*.bats | xargs -P "$$(nproc)" -I '{}' sh -c 'said=$$(bats "{}" 2>&1); code=$$?; echo "{}: $$said"; exit $$code'
 
 lab-test: build ## the procedures on real parts: upgrade, rollback, kill -9, bad input
 	@scripts/tests/tools
