@@ -8,9 +8,12 @@ NOES=0
 FIRST_NO=
 FIRST_CURE=
 
+# The columns of the list: VERDICT NAME REASON.
+columns() { printf '%-8s %-13s %s' "$@"; }
+
 # One line of the list: NAME VERDICT REASON [HINT] [EXIT]. A verdict is ok, note, accepted, no or refused.
 verdict() {
-  emit record "$(printf '%-8s %-13s %s' "$2" "$1" "$3")${4:+$'\n'$(printf '%-22s cure: %s' '' "$4")}" \
+  emit record "$(columns "$2" "$1" "$3")${4:+$'\n'$(printf '%-22s cure: %s' '' "$4")}" \
     "$(jq -cn --arg check "$1" --arg verdict "$2" --arg reason "$3" --arg hint "${4:-}" --argjson exit "${5:-null}" \
       '{kind: "check", check: $check, verdict: $verdict, reason: $reason, hint: (if $hint == "" then null else $hint end), exit: $exit}')"
 }

@@ -14,18 +14,19 @@ APPLICATION_BACK_MS=null
 readonly APPLICATION_BACK_RULE_MS=6000
 
 # How long the way back would take: the database's part as tg-backup plans it, the application's as it was the last time.
+# A line of the checklist (checklist.sh).
 predict_way_back() {
-  local database application
+  local database application prediction
   database=$(TG_FORMAT=json TG_RUN_ID=$RUN tg-backup plan "${PROJECT_FLAGS[@]}" 2>/dev/null 9>&- |
     jq -rs 'map(select(.type == "result"))[-1].data.back_by_point_ms // empty') || database=
   [[ -n $database ]] || return 0
   application=$(history_lines | jq -s 'map(.application_back_ms | values)[-1]')
-  emit record "$(jq -rn --argjson database "$database" --argjson application "$application" --argjson rule "$APPLICATION_BACK_RULE_MS" '
+  prediction=$(jq -cn --argjson database "$database" --argjson application "$application" --argjson rule "$APPLICATION_BACK_RULE_MS" \
+    '{kind: "way-back", ms: (($application // $rule) + $database), database_ms: $database, application_ms: ($application // $rule), measured: ($application != null)}')
+  emit record "$(columns note "way back" "$(jq -r '
     def seconds: . / 100 | round / 10 | tostring + " s";
-    "note     way back      about \(($application // $rule) + $database | seconds): database \($database | seconds), application \($application // $rule | seconds) "
-    + if $application then "as the last time" else "by a rule of thumb" end')" \
-    "$(jq -cn --argjson database "$database" --argjson application "$application" --argjson rule "$APPLICATION_BACK_RULE_MS" \
-      '{kind: "way-back", ms: (($application // $rule) + $database), database_ms: $database, application_ms: ($application // $rule), measured: ($application != null)}')"
+    "about \(.ms | seconds): database \(.database_ms | seconds), application \(.application_ms | seconds) "
+    + if .measured then "as the last time" else "by a rule of thumb" end' <<<"$prediction")")" "$prediction"
 }
 
 # go_back [--accept-data-loss]

@@ -48,9 +48,9 @@ pub(crate) struct Manner {
 }
 
 impl Manner {
-    /// The statement. It does not wait for a table that somebody holds, but `again`: who was made way for
-    /// may hold it for a moment yet, and `lock_timeout` ends the wait. It does not truncate, since that takes an
-    /// exclusive lock that standbys wait behind; it never rewrites a table; and it says what it did.
+    /// The statement. It does not wait for a table that somebody holds; one that comes `again` does, for who was made
+    /// way for may hold it for a moment yet, and `lock_timeout` ends the wait. It does not truncate, since that takes
+    /// an exclusive lock that standbys wait behind; it never rewrites a table; and it says what it did.
     pub(crate) fn statement(self, action: Action, tables: &[&Table], again: bool) -> String {
         // Before 18 a parent's children come with it; from 18 on they are left out only by ONLY.
         let only = if self.server.knows_only() { "ONLY " } else { "" };

@@ -194,7 +194,9 @@ systemctl stop $unit
 ((SECONDS - begun < 30))
 [[ $(systemctl show -P ActiveState $unit) =~ ^(inactive|failed)$ ]]
 [[ $(jq -r '"\(.tool) \(.exit)"' /srv/stub/state/history.jsonl) == "maintain-weekly 143" ]]
-PATH=/srv/stub/bin:$PATH STUB=/srv/stub tg-maintain-status -C /srv/terragnos --only weekly && exit 1
+status=0
+PATH=/srv/stub/bin:$PATH STUB=/srv/stub tg-maintain-status -C /srv/terragnos --only weekly || status=$?
+[[ $status == 1 ]]
 rm -r /srv/stub /srv/tool /run/systemd/system/$unit.d
 systemctl daemon-reload
 systemctl reset-failed $unit || :
