@@ -13,9 +13,9 @@ use crate::undo::kept;
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &KeptOptions) -> Result<Answer, Error> {
     let ctx = Context::open(session, cli, "commit", "dropping what restores replaced of")?;
-    let lock = if ctx.dry_run { None } else { Some(ctx.begin()?) };
+    let turn = if ctx.dry_run { None } else { Some(ctx.begin()?) };
     let mut cluster = ctx.cluster()?;
-    if lock.is_some() {
+    if turn.is_some() {
         recover(&ctx, &mut cluster)?;
     }
     let old = kept(&mut cluster, &ctx, options)?;

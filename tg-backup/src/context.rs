@@ -10,8 +10,7 @@ use tg_core::backup::store::Store;
 use tg_core::backup::{Entry, Manifest};
 use tg_core::database::Target;
 use tg_core::engine::Engine;
-use tg_core::lock::Lock;
-use tg_core::ours::Maker;
+use tg_core::ours::{Maker, Turn};
 use tg_core::project::Project;
 use tg_core::state::State;
 use tg_core::{Session, atomic_file};
@@ -79,11 +78,12 @@ impl<'a> Context<'a> {
     }
 
     /// Takes the lock, opens the journal, and clears away what a killed run of ours left running.
-    pub(crate) fn begin(&self) -> Result<Lock, Error> {
+    pub(crate) fn begin(&self) -> Result<Turn<'_>, Error> {
         let lock = self.session.begin_change(&self.state)?;
-        self.maker(crate::TOOL).sweep(self.engine()?)?;
-        clients::sweep(self)?;
-        Ok(lock)
+        Turn::begin(lock, || {
+            self.maker(crate::TOOL).sweep(self.engine()?)?;
+            clients::sweep(self)
+        })
     }
 
     /// The Docker engine, connected to when it is needed first.

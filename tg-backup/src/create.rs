@@ -11,7 +11,7 @@ use tg_core::backup::database::Database;
 use tg_core::backup::manifest::{MANIFEST, Manifest};
 use tg_core::backup::store::{Entry, Partial};
 use tg_core::bytes::{size, unsigned};
-use tg_core::lock::Lock;
+use tg_core::ours::Turn;
 use tg_core::thread::joined;
 use tg_core::{Answer, Session};
 
@@ -32,9 +32,9 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
     if ctx.dry_run {
         return plan(&ctx);
     }
-    let lock = ctx.begin()?;
+    let turn = ctx.begin()?;
     if let Some((entry, manifest)) = already(&ctx)? {
-        return again(&ctx, lock, (&entry, &manifest), options);
+        return again(&ctx, turn, (&entry, &manifest), options);
     }
     make_store(&ctx.store)?;
     sweep(&ctx)?;
@@ -68,7 +68,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
     }
     let made = changed(&ctx, "backup", sentence(&manifest, begun), summary(&manifest, &path, true, begun))?;
     // The project is free again: neither a proof nor a copy changes anything of it.
-    drop(lock);
+    drop(turn);
     let entry = Entry { id, path, manifest: Ok(Box::new(manifest.clone())) };
     let backup = (&entry, &manifest);
     let proof = server.map(|server| verify::made(&ctx, server, backup, ephemeral.as_ref()));
@@ -131,13 +131,13 @@ fn already(ctx: &Context) -> Result<Option<(Entry, Box<Manifest>)>, Error> {
 /// The backup is there; its proof may be missing.
 fn again(
     ctx: &Context,
-    lock: Lock,
+    turn: Turn,
     (entry, manifest): (&Entry, &Manifest),
     options: &CreateOptions,
 ) -> Result<Answer, Error> {
     let msg = format!("backup {} of this run is there already and intact", entry.id);
     let made = unchanged(ctx, "backup", msg, summary(manifest, &entry.path, false, Instant::now()))?;
-    drop(lock);
+    drop(turn);
     let proven = entry.verification().is_some_and(|proof| proof.is_good());
     let proof = (options.verify && !proven).then(|| {
         let server = server(ctx, &manifest.database, manifest.method, options);

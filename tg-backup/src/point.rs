@@ -38,7 +38,7 @@ pub(crate) fn create(session: &Session, cli: &Cli) -> Result<Answer, Error> {
     if ctx.dry_run {
         return plan(&ctx);
     }
-    let _lock = ctx.begin()?;
+    let _turn = ctx.begin()?;
     let mut cluster = ctx.cluster()?;
     sweep(&ctx, &mut cluster)?;
     let points = points(&mut cluster, &live)?;
@@ -56,7 +56,7 @@ pub(crate) fn create(session: &Session, cli: &Cli) -> Result<Answer, Error> {
 
 pub(crate) fn drop(session: &Session, cli: &Cli, id: Option<&str>) -> Result<Answer, Error> {
     let ctx = Context::open(session, cli, "point drop", "dropping rollback points of")?;
-    let lock = if ctx.dry_run { None } else { Some(ctx.begin()?) };
+    let turn = if ctx.dry_run { None } else { Some(ctx.begin()?) };
     let mut cluster = ctx.cluster()?;
     let mut points = points(&mut cluster, &ctx.target.name)?;
     points.retain(|p| id.is_none_or(|id| p.name == id));
@@ -65,11 +65,11 @@ pub(crate) fn drop(session: &Session, cli: &Cli, id: Option<&str>) -> Result<Ans
     }
     for point in &points {
         tell(&ctx, point)?;
-        if lock.is_some() {
+        if turn.is_some() {
             drop_one(&ctx, &mut cluster, point)?;
         }
     }
-    let data = json!({"changed": lock.is_some() && !points.is_empty(), "dry_run": ctx.dry_run, "points": points.len()});
+    let data = json!({"changed": turn.is_some() && !points.is_empty(), "dry_run": ctx.dry_run, "points": points.len()});
     let msg = format!("{} rollback points dropped", points.len());
     if data["changed"] == true { changed(&ctx, "point-drop", msg, data) } else { Ok(Answer::yes(msg, data)) }
 }

@@ -38,7 +38,7 @@ fn brought_back(ctx: &Context, options: &RestoreOptions, wanted: &Wanted) -> Res
     if ctx.dry_run {
         return plan(ctx, options, wanted);
     }
-    let _lock = ctx.begin()?;
+    let _turn = ctx.begin()?;
     let mut cluster = ctx.cluster()?;
     recover(ctx, &mut cluster)?;
     if let Some(source) = already(ctx, &mut cluster, wanted)? {

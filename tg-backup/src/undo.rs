@@ -25,7 +25,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &KeptOptions) -> Result
         let data = json!({"changed": false, "dry_run": true, "database": old.name});
         return Ok(Answer::yes(format!("dry run: {} would come back", old.name), data));
     }
-    let _lock = ctx.begin()?;
+    let _turn = ctx.begin()?;
     let mut cluster = ctx.cluster()?;
     recover(&ctx, &mut cluster)?;
     let old = newest(&mut cluster, &ctx, options)?;

@@ -72,7 +72,7 @@ fn what_was_backed_up_is_proven_comes_back_equal_and_undo_takes_it_back() {
     assert_eq!(db.fingerprint(), before);
     ok(&db.tg(&["commit"]));
     assert_eq!(db.tg(&["undo"]).code(), "nothing-kept");
-    assert_eq!((db.siblings(), db.left_in_docker()), (0, 0), "nothing is left beside the database");
+    assert_eq!((db.siblings(), db.left_in_docker()), (0, vec![]), "nothing is left beside the database");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn every_damage_is_told_by_all_who_could_rely_on_the_backup() {
     copy(&pristine, &backup);
     ok(&db.tg(&["verify", &id]));
     ok(&db.tg(&["check", "--verified", "--intact"]));
-    assert_eq!((db.siblings(), db.left_in_docker()), (0, 0));
+    assert_eq!((db.siblings(), db.left_in_docker()), (0, vec![]));
 }
 
 fn sh(directory: &Path, script: &str) {
@@ -234,7 +234,7 @@ fn what_this_host_can_not_read_it_proves_when_it_writes_it_and_restores_with_the
     ok(&db.tg(&["verify", &id, "--identity", &key]));
     ok(&db.tg(&["restore", &id, "--identity", &key]));
     assert_eq!(db.fingerprint(), before);
-    assert_eq!((db.in_store().1, db.left_in_docker()), (vec![], 0), "nothing readable is left");
+    assert_eq!((db.in_store().1, db.left_in_docker()), (vec![], vec![]), "nothing readable is left");
     let wrong = db.tg(&["create", "--identity", "/nonexistent"]);
     assert_eq!((wrong.exit, wrong.code()), (10, "bad-setting".into()));
 }
@@ -329,7 +329,7 @@ fn a_database_outside_the_project_is_dumped_by_this_host_s_clients_if_they_are_n
     ok(&db.tg(&["verify", "--image", &db.image()]));
     ok(&db.tg(&["restore", "--latest"]));
     assert_eq!(db.fingerprint(), before);
-    assert_eq!(db.left_in_docker(), 0);
+    assert_eq!(db.left_in_docker(), Vec::<String>::new());
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn rows_that_a_perfect_pg_restore_does_not_miss_are_missed_by_the_proof() {
         assert!(verified.text("problem").ends_with(said), "{verified:?}");
         let restored = db.tg(&["restore", "--latest"]);
         assert_eq!((restored.exit, restored.code()), (3, "differs".into()), "{restored:?}");
-        assert_eq!((db.siblings(), db.left_in_docker()), (0, 0));
+        assert_eq!((db.siblings(), db.left_in_docker()), (0, vec![]));
     }
 }
 
@@ -381,7 +381,7 @@ fn what_could_not_be_tried_is_neither_good_nor_bad() {
         let tried = db.tg(words);
         assert_eq!((tried.exit, tried.code()), (exit, "could-not-verify".into()), "{words:?}: {tried:?}");
         assert_eq!(tried.data["error"]["details"]["cause"], cause, "{tried:?}");
-        assert_eq!(db.left_in_docker(), 0, "{words:?}");
+        assert_eq!(db.left_in_docker(), Vec::<String>::new(), "{words:?}");
         assert_eq!(db.tg(&["check", "--verified"]).exit, 1);
     }
     ok(&db.tg(&["verify"]));
@@ -392,7 +392,7 @@ fn one_proof_at_a_time() {
     let db = &Database::create("once", CONTENT);
     ok(&db.tg(&["create"]));
     let first = db.start(&["verify"]);
-    while db.left_in_docker() == 0 {
+    while db.left_in_docker().is_empty() {
         std::thread::sleep(Duration::from_millis(10));
     }
     let second = db.tg(&["verify"]);
@@ -502,7 +502,7 @@ fn a_killed_tool_leaves_nothing_half_and_the_same_command_finishes() {
     let left = fs::read_dir(db.path("backups"))
         .unwrap()
         .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'));
-    assert_eq!((left.count(), db.siblings(), db.left_in_docker()), (0, 0, 0));
+    assert_eq!((left.count(), db.siblings(), db.left_in_docker()), (0, 0, vec![]));
 }
 
 #[test]

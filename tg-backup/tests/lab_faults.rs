@@ -11,7 +11,10 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use lab_stack::{Database, Outcome, code_of};
+use serde_json::Value;
+
+use lab_stack::gate::{ENGINE, Gate};
+use lab_stack::{Database, Outcome, code_of, volumes};
 
 /// One at a time, whatever the harness does.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -60,7 +63,31 @@ fn killed_at_twenty_random_moments_it_leaves_nothing_partial_and_nothing_unprove
     // Whatever the last one left goes with the next.
     ok(&db.tg(&["create", "--verify"]));
     let (_, hidden) = db.in_store();
-    assert_eq!((hidden, db.left_in_docker()), (vec![], 0));
+    assert_eq!((hidden, db.left_in_docker()), (vec![], vec![]));
+}
+
+#[test]
+fn what_the_engine_makes_after_its_asker_was_killed_goes_with_the_next_backup() {
+    let _alone = alone();
+    let db = &mut Database::create("late", &noise(48));
+    for (part, container) in [("tg-backup", "tg-backup-pg_dump"), ("tg-backup-verify", "tg-backup-verify")] {
+        let gate = Gate::before(&db.path(part), &format!("/containers/create?name={container}-"));
+        db.set("DOCKER_HOST", &gate.host());
+        let mut killed = db.start(&["create", "--verify"]);
+        gate.await_request();
+        killed.kill().unwrap();
+        let told = killed.wait_with_output().unwrap().stdout;
+        let start: Value = serde_json::from_slice(told.split(|b| *b == b'\n').next().unwrap()).unwrap();
+        db.set("DOCKER_HOST", &format!("unix://{ENGINE}"));
+        let next = db.start(&["create", "--verify"]);
+        // What was to be swept first has been.
+        db.await_container_of(part);
+        gate.open();
+        ok(&Database::outcome(next));
+        // The engine makes a volume that was swept already anew, without our labels.
+        let anew = volumes(&format!("name={}", start["run"].as_str().unwrap()));
+        assert_eq!((db.left_in_docker(), anew), (vec![], vec![]), "{part}");
+    }
 }
 
 #[test]
@@ -80,7 +107,7 @@ fn a_server_that_restarts_meanwhile_is_an_error_and_leaves_nothing() {
         let (backups, hidden) = db.in_store();
         let made = usize::from(outcome.exit == 0);
         assert_eq!(hidden, Vec::<String>::new(), "{part}");
-        assert_eq!(db.left_in_docker(), 0, "{part}");
+        assert_eq!(db.left_in_docker(), Vec::<String>::new(), "{part}");
         assert!(made == 0 || backups.contains(&outcome.text("id")), "{part}: {outcome:?}");
         ok(&db.tg(&["list", "--check"]));
     }
@@ -114,7 +141,7 @@ fn a_full_disk_is_said_and_leaves_nothing() {
         failed.text("error").is_empty()
             && failed.data["error"]["hint"].as_str().unwrap().contains("free disk space")
     );
-    assert_eq!(db.left_in_docker(), 0);
+    assert_eq!(db.left_in_docker(), Vec::<String>::new());
     ok(&db.tg(&["create"]));
 }
 
@@ -207,7 +234,7 @@ fn a_copy_of_the_server_is_proven_by_a_server_that_starts_on_it() {
     file.set_len(base.metadata().unwrap().len() / 2).unwrap();
     let verified = db.tg(&["verify", &id]);
     assert_eq!((verified.exit, verified.text("outcome")), (1, "not-restorable".into()), "{verified:?}");
-    assert_eq!((db.in_store().1, db.left_in_docker()), (vec![], 0));
+    assert_eq!((db.in_store().1, db.left_in_docker()), (vec![], vec![]));
 }
 
 #[test]
@@ -323,5 +350,5 @@ fn pgbackrest_is_driven_where_a_stanza_is_configured() {
     let verified = db.tg(&["verify", &second.text("id")]);
     assert_eq!((verified.exit, verified.text("outcome")), (1, "not-restorable".into()), "{verified:?}");
     take_down_pgbackrest(db);
-    assert_eq!((db.in_store().1, db.left_in_docker()), (vec![], 0));
+    assert_eq!((db.in_store().1, db.left_in_docker()), (vec![], vec![]));
 }

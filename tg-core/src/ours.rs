@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::container::RUN_LABEL;
 use crate::engine::Engine;
+use crate::lock::Lock;
 use crate::state::State;
 use crate::{Error, Session};
 
@@ -46,12 +47,35 @@ impl Maker<'_> {
         self.labels().iter().map(|(name, value)| format!("{name}={value}")).collect()
     }
 
-    /// Removes the containers that killed runs of it left; only the holder of its lock may.
-    pub fn sweep(&self, engine: &Engine) -> Result<(), Error> {
+    /// Removes the containers that killed runs of it left, and tells their names; only the holder of its lock may.
+    pub fn sweep(&self, engine: &Engine) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
         for left in engine.labelled(&self.filters())? {
             self.session.emit.explain(&format!("removing container {} of a killed run", left.name));
             engine.remove_own(&left.id)?;
+            names.push(left.name);
         }
-        Ok(())
+        Ok(names)
+    }
+}
+
+/// The lock of a maker, and the sweeping that goes with it: first, and again at the end, since the engine makes what it
+/// was asked for even if its asker has been killed meanwhile, and shows it only then.
+pub struct Turn<'a> {
+    sweep: Box<dyn Fn() + Send + 'a>,
+    _lock: Lock,
+}
+
+impl<'a> Turn<'a> {
+    /// Sweeps. At the end, what can't be removed is left to the next turn.
+    pub fn begin<E>(lock: Lock, sweep: impl Fn() -> Result<(), E> + Send + 'a) -> Result<Self, E> {
+        sweep()?;
+        Ok(Turn { sweep: Box::new(move || drop(sweep())), _lock: lock })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        (self.sweep)();
     }
 }

@@ -8,7 +8,8 @@ use tg_core::backup::database::Database;
 use tg_core::backup::manifest::Manifest;
 use tg_core::backup::readable::Readable;
 use tg_core::backup::store::Entry;
-use tg_core::lock::{self, Lock};
+use tg_core::lock;
+use tg_core::ours::Turn;
 use tg_core::throwaway::{self, Kind, Network, Throwaway};
 
 use crate::context::Context;
@@ -27,7 +28,7 @@ const MAKER: &str = "tg-backup-verify";
 pub(crate) struct Server<'a> {
     ctx: &'a Context<'a>,
     throwaway: Throwaway<'a>,
-    _lock: Lock,
+    _turn: Turn<'a>,
 }
 
 impl<'a> Server<'a> {
@@ -38,7 +39,7 @@ impl<'a> Server<'a> {
         image: &str,
         memory: Option<u64>,
     ) -> Result<Self, Error> {
-        let lock = lock(ctx)?;
+        let turn = turn(ctx)?;
         let mut kind = Kind {
             bytes: like.size_bytes,
             bootstrap_role: &like.bootstrap_role,
@@ -66,7 +67,7 @@ impl<'a> Server<'a> {
                 throwaway.hand_over(physical::prove::CONFIGURATION, &configuration)?;
             }
         }
-        Ok(Server { ctx, throwaway, _lock: lock })
+        Ok(Server { ctx, throwaway, _turn: turn })
     }
 
     /// Restores the backup here and compares what came with its manifest.
@@ -99,12 +100,11 @@ impl<'a> Server<'a> {
 }
 
 /// One proof at a time in a project; what a killed one left is swept first.
-fn lock(ctx: &Context) -> Result<Lock, Error> {
+fn turn<'a>(ctx: &'a Context<'_>) -> Result<Turn<'a>, Error> {
     let lock = lock::acquire_named(&ctx.state, LOCK, crate::TOOL, &ctx.session.run, &mut |_| {
         ctx.session.check("waiting for a killed proof")?;
         std::thread::sleep(std::time::Duration::from_millis(100));
         Ok(())
     })?;
-    throwaway::sweep(&ctx.maker(MAKER), ctx.engine()?)?;
-    Ok(lock)
+    Turn::begin(lock, || Ok(throwaway::sweep(&ctx.maker(MAKER), ctx.engine()?)?))
 }

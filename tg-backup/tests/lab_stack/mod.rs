@@ -2,12 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests")]
 #![allow(dead_code, reason = "each test program takes what it needs")]
 
+pub(crate) mod gate;
+
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+/// How long something may take that comes at once.
+const PATIENCE: Duration = Duration::from_mins(2);
 /// The lab's role, a superuser.
 const USER: &str = "terragnos";
 
@@ -343,15 +347,37 @@ impl Database {
         self.psql("postgres", &sql).lines().map(str::to_owned).collect()
     }
 
-    /// Containers and volumes of ours that are still there.
-    pub(crate) fn left_in_docker(&self) -> usize {
+    /// The names of containers and volumes of ours that are still there.
+    pub(crate) fn left_in_docker(&self) -> Vec<String> {
         let label = format!("label=tg.state={}", self.path("state").display());
-        let count = |words: &[&str]| {
-            let output = Command::new("docker").args(words).args(["--filter", &label]).output().unwrap();
-            String::from_utf8(output.stdout).unwrap().lines().count()
-        };
-        count(&["ps", "-a", "-q"]) + count(&["volume", "ls", "-q"])
+        [containers(&[&label]), volumes(&label)].concat()
     }
+
+    /// Waits until a part of the tool has a container.
+    pub(crate) fn await_container_of(&self, part: &str) {
+        let labels =
+            [&format!("label=tg.tool={part}"), &format!("label=tg.state={}", self.path("state").display())];
+        let begun = Instant::now();
+        while containers(&labels.map(String::as_str)).is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "{part} has no container");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn containers(filters: &[&str]) -> Vec<String> {
+    let filters = filters.iter().flat_map(|filter| ["--filter", filter]);
+    docker(&["ps", "-a", "--format", "{{.Names}}"].into_iter().chain(filters).collect::<Vec<_>>())
+}
+
+pub(crate) fn volumes(filter: &str) -> Vec<String> {
+    docker(&["volume", "ls", "-q", "--filter", filter])
+}
+
+fn docker(words: &[&str]) -> Vec<String> {
+    let output = Command::new("docker").args(words).output().unwrap();
+    assert!(output.status.success(), "{words:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
 impl Drop for Holder {

@@ -297,9 +297,14 @@ fn socket(state: &Path) -> Result<TempDir, CoreError> {
 
 /// Removes what killed runs left; only the holder of their lock may.
 pub fn sweep(maker: &Maker, engine: &Engine) -> Result<(), Error> {
-    maker.sweep(engine)?;
-    for volume in engine.volumes_labelled(&maker.filters())? {
-        engine.remove_volume(&volume)?;
+    // A container that the engine made when its volume had been swept already has one of its name, without a label.
+    let mut volumes = maker.sweep(engine)?;
+    volumes.extend(engine.volumes_labelled(&maker.filters())?);
+    for volume in volumes {
+        // The engine is still making the container that uses it.
+        if let Err(busy) = engine.remove_volume(&volume) {
+            maker.session.emit.explain(&format!("volume {volume} stays for now: {busy}"));
+        }
     }
     for network in engine.networks_labelled(&maker.filters())? {
         engine.remove_network(&network)?;

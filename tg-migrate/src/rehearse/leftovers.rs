@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tg_core::lock::{self, Lock};
-use tg_core::ours::Maker;
+use tg_core::lock;
+use tg_core::ours::{Maker, Turn};
 use tg_core::throwaway;
 
 use crate::context::Context;
@@ -14,15 +14,14 @@ use crate::rehearse::{MAKER, stage};
 const LOCK: &str = "rehearse.lock";
 
 /// One rehearsal at a time in a project; what a killed one left is swept first.
-pub(super) fn begin(ctx: &Context, maker: &Maker) -> Result<Lock, MigrateError> {
+pub(super) fn begin<'a>(ctx: &'a Context, maker: &'a Maker) -> Result<Turn<'a>, MigrateError> {
     let session = ctx.session;
     let lock = lock::acquire_named(maker.state, LOCK, crate::TOOL, &session.run, &mut |_| {
         session.check("waiting for a killed rehearsal")?;
         std::thread::sleep(Duration::from_millis(100));
         Ok(())
     })?;
-    clear(ctx, maker)?;
-    Ok(lock)
+    Turn::begin(lock, || clear(ctx, maker))
 }
 
 /// Removes what killed rehearsals left: containers, volumes, networks, files.

@@ -51,7 +51,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &RehearseOptions) -> Re
         json!({"from": from, "to": to, "backup": entry.id}),
     )?;
     let maker = Maker { session, state: &state, name: MAKER };
-    let _lock = leftovers::begin(&ctx, &maker)?;
+    let _turn = leftovers::begin(&ctx, &maker)?;
     let _read = entry.hold()?;
     let identities = Identities::of(&ctx.project, options.identity.as_deref())?;
     let files = Readable::of(&store, &entry, &manifest, &identities)?;
