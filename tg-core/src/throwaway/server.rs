@@ -301,9 +301,12 @@ pub fn sweep(maker: &Maker, engine: &Engine) -> Result<(), Error> {
     let mut volumes = maker.sweep(engine)?;
     volumes.extend(engine.volumes_labelled(&maker.filters())?);
     for volume in volumes {
-        // The engine is still making the container that uses it.
-        if let Err(busy) = engine.remove_volume(&volume) {
-            maker.session.emit.explain(&format!("volume {volume} stays for now: {busy}"));
+        match engine.remove_volume(&volume) {
+            // The engine is still making the container that uses it.
+            Err(CoreError::Engine(busy)) if busy.starts_with("409 ") => {
+                maker.session.emit.explain(&format!("volume {volume} stays for now: {busy}"));
+            }
+            other => other?,
         }
     }
     for network in engine.networks_labelled(&maker.filters())? {
