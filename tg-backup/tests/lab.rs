@@ -392,9 +392,7 @@ fn one_proof_at_a_time() {
     let db = &Database::create("once", CONTENT);
     ok(&db.tg(&["create"]));
     let first = db.start(&["verify"]);
-    while db.left_in_docker().is_empty() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    db.await_container_of("tg-backup-verify");
     let second = db.tg(&["verify"]);
     assert_eq!(second.exit, 11, "{second:?}");
     assert_eq!(db.tg(&["check", "--verified"]).exit, 1, "what could not be tried proves nothing");

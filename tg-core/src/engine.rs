@@ -185,6 +185,11 @@ pub(crate) fn absent<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
+/// A 409: not as things are now.
+pub(crate) fn conflict(problem: &str) -> bool {
+    problem.starts_with("409 ")
+}
+
 pub(crate) fn classify(error: &DockerError) -> Error {
     match error {
         DockerError::DockerResponseServerError { status_code, message } => {

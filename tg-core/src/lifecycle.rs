@@ -8,7 +8,7 @@ use futures_util::stream::FuturesUnordered;
 
 use crate::Error;
 use crate::deadline::Deadline;
-use crate::engine::{ANSWER, Engine, absent, classify};
+use crate::engine::{ANSWER, Engine, absent, classify, conflict};
 
 /// How long one that stops may hold up the next.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -67,7 +67,7 @@ impl Engine {
     pub fn kill(&self, id: &str) -> Result<(), Error> {
         match absent(self.ask(ANSWER, self.docker.kill_container(id, None::<query::KillContainerOptions>))) {
             // It has ended by itself.
-            Err(Error::Engine(problem)) if problem.starts_with("409 ") => Ok(()),
+            Err(Error::Engine(problem)) if conflict(&problem) => Ok(()),
             other => other.map(drop),
         }
     }
@@ -87,7 +87,7 @@ impl Engine {
         let options = query::RemoveContainerOptionsBuilder::new().force(true).v(volumes).build();
         match absent(self.ask(ANSWER, self.docker.remove_container(id, Some(options)))) {
             // Somebody else is at it: gone is gone.
-            Err(Error::Engine(problem)) if problem.starts_with("409 ") => self.await_gone(id, problem),
+            Err(Error::Engine(problem)) if conflict(&problem) => self.await_gone(id, problem),
             other => other.map(drop),
         }
     }

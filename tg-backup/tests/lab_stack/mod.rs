@@ -349,16 +349,19 @@ impl Database {
 
     /// The names of containers and volumes of ours that are still there.
     pub(crate) fn left_in_docker(&self) -> Vec<String> {
-        let label = format!("label=tg.state={}", self.path("state").display());
+        let label = self.label();
         [containers(&[&label]), volumes(&label)].concat()
+    }
+
+    fn label(&self) -> String {
+        format!("label=tg.state={}", self.path("state").display())
     }
 
     /// Waits until a part of the tool has a container.
     pub(crate) fn await_container_of(&self, part: &str) {
-        let labels =
-            [&format!("label=tg.tool={part}"), &format!("label=tg.state={}", self.path("state").display())];
+        let (tool, label) = (format!("label=tg.tool={part}"), self.label());
         let begun = Instant::now();
-        while containers(&labels.map(String::as_str)).is_empty() {
+        while containers(&[&tool, &label]).is_empty() {
             assert!(begun.elapsed() < PATIENCE, "{part} has no container");
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::backup::{Database, Error};
 use crate::bytes::{free, unsigned};
 use crate::database::Target;
-use crate::engine::Engine;
+use crate::engine::{Engine, conflict};
 use crate::job::{Job, Limits};
 use crate::ours::Maker;
 use crate::state::State;
@@ -303,7 +303,7 @@ pub fn sweep(maker: &Maker, engine: &Engine) -> Result<(), Error> {
     for volume in volumes {
         match engine.remove_volume(&volume) {
             // The engine is still making the container that uses it.
-            Err(CoreError::Engine(busy)) if busy.starts_with("409 ") => {
+            Err(CoreError::Engine(busy)) if conflict(&busy) => {
                 maker.session.emit.explain(&format!("volume {volume} stays for now: {busy}"));
             }
             other => other?,
