@@ -137,6 +137,19 @@ impl Connection {
         Ok(())
     }
 
+    /// Commits of this connection do not wait for the disk, which thousands of small tables would do one by one. What a crash
+    /// may take back, the last moment's statistics, is nobody's data; what is written still is in its order.
+    pub(crate) fn commit_lazily(&mut self) -> Result<(), tg_core::Error> {
+        Ok(self.client.batch_execute("SET synchronous_commit = off")?)
+    }
+
+    /// Waits until everything that was committed lazily is on disk: by a commit that waits, which only one that has written
+    /// does (`RecordTransactionCommit` in `xact.c`). It writes what every role may, and what neither the schema nor an event
+    /// trigger nor a subscriber sees: a large object that is gone again.
+    pub(crate) fn settle(&mut self) -> Result<(), postgres::Error> {
+        self.client.batch_execute("SELECT pg_catalog.lo_unlink(pg_catalog.lo_create(0))")
+    }
+
     /// Ends what a killed run of this tool left at work, which would hold its table against us; how many there were.
     pub(crate) fn end_orphans(&mut self) -> Result<u64, tg_core::Error> {
         Ok(self.client.execute(include_str!("sql/orphans.sql"), &[])?)

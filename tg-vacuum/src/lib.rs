@@ -7,6 +7,7 @@ mod board;
 mod choice;
 mod cli;
 mod conclusion;
+mod count;
 mod cycle;
 mod database;
 mod disk;

@@ -11,6 +11,7 @@ use tg_core::database::describe;
 use tg_core::event::StepState;
 
 use crate::board::{Board, Why};
+use crate::count::Count;
 use crate::database::Connection;
 use crate::error::Error;
 use crate::notice::Said;
@@ -41,14 +42,6 @@ pub(crate) struct Shop<'a> {
     pub(crate) queue: Mutex<Queue>,
     pub(crate) summary: Mutex<Summary>,
     pub(crate) times: Mutex<Times>,
-}
-
-/// A table's statistics at one moment.
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
-    done: i64,
-    dead: i64,
-    size: Option<i64>,
 }
 
 impl Shop<'_> {
@@ -108,7 +101,7 @@ impl Shop<'_> {
     ) -> Result<(Result<(), postgres::Error>, HashMap<u32, Count>), Error> {
         let ends = [self.budget.left(), self.session.deadline.left()];
         let limit = ends.into_iter().flatten().min().map(|left| left + BACKSTOP);
-        let before = statistics(connection, batch);
+        let before = counts(connection, batch);
         connection.notices.take();
         let tables: Vec<&Table> = batch.iter().map(|job| &job.table).collect();
         let again = batch.iter().any(|job| job.again);
@@ -136,14 +129,15 @@ impl Shop<'_> {
         took: Duration,
     ) -> Result<(), Error> {
         let said = connection.notices.take();
-        let after = statistics(connection, &batch);
+        let after = counts(connection, &batch);
         let mut told = verbose::read(&said, self.database);
         let single = batch.len() == 1;
         let pages: i64 = batch.iter().map(|job| job.table.bytes().max(1)).sum();
         let (mut undone, mut waiting) = (Vec::new(), Vec::new());
         for job in batch {
             let done = of(&mut told, &job.table);
-            let counted = counted(before.get(&job.table.oid), after.get(&job.table.oid));
+            let (before, after) = (before.get(&job.table.oid), after.get(&job.table.oid));
+            let counted = counted(before, after);
             let (done_so, counted) = (done.is_some() || counted == Some(true), counted);
             let outcome = match (answer, &why) {
                 (Ok(()), _) => outcome::of_success(
@@ -166,7 +160,7 @@ impl Shop<'_> {
                 (Err(error), _) => outcome::of_error(error),
             };
             let share = took.mul_f64(crate::table::ratio(job.table.bytes().max(1), pages));
-            self.finish(&job, action, outcome, after.get(&job.table.oid), share)?;
+            self.finish(&job, action, outcome, before, after, share)?;
         }
         if let Some(Why::MadeWay(waiter)) = why
             && !waiting.is_empty()
@@ -189,6 +183,7 @@ impl Shop<'_> {
         job: &Job,
         action: Action,
         outcome: Outcome,
+        before: Option<&Count>,
         after: Option<&Count>,
         took: Duration,
     ) -> Result<(), Error> {
@@ -202,7 +197,8 @@ impl Shop<'_> {
             action,
             outcome,
             dead: after.filter(|_| exact).map(|count| count.dead),
-            size: after.and_then(|count| count.size),
+            size_before: before.and_then(|count| count.size),
+            size_after: after.and_then(|count| count.size),
             took,
             predicted: job.predicted,
         };
@@ -211,22 +207,9 @@ impl Shop<'_> {
     }
 }
 
-/// What is counted of each table of a batch; a look that fails only makes us know less.
-fn statistics(connection: &mut Connection, batch: &Batch) -> HashMap<u32, Count> {
+fn counts(connection: &mut Connection, batch: &Batch) -> HashMap<u32, Count> {
     let oids: Vec<u32> = batch.iter().map(|job| job.table.oid).collect();
-    let rows = connection
-        .client
-        .query(concat!(include_str!("sql/closed.sql"), include_str!("sql/statistics.sql")), &[&oids])
-        .unwrap_or_default();
-    let count = |row: &postgres::Row| {
-        let count = Count {
-            done: row.try_get("done").ok()?,
-            dead: row.try_get("dead").ok()?,
-            size: row.try_get("size").ok()?,
-        };
-        Some((row.try_get("oid").ok()?, count))
-    };
-    rows.iter().filter_map(count).collect()
+    Count::all(&mut connection.client, &oids)
 }
 
 /// A lock that is held for a moment.

@@ -17,8 +17,9 @@ pub(crate) struct Proof<'a> {
     pub(crate) outcome: Outcome,
     /// Dead rows afterwards; `None` where the server tells them too late to be true.
     pub(crate) dead: Option<i64>,
-    /// Bytes afterwards; `None` when the table can't be opened.
-    pub(crate) size: Option<i64>,
+    /// Bytes with indexes and TOAST, before and afterwards; `None` when the table can't be opened.
+    pub(crate) size_before: Option<i64>,
+    pub(crate) size_after: Option<i64>,
     pub(crate) took: Duration,
     pub(crate) predicted: Duration,
 }
@@ -31,8 +32,8 @@ impl Proof<'_> {
             ("action", json!(self.action.name())),
             ("dead_before", json!(self.table.dead)),
             ("dead_after", json!(self.dead)),
-            ("size_before", json!(self.table.size)),
-            ("size_after", json!(self.size)),
+            ("size_before", json!(self.size_before)),
+            ("size_after", json!(self.size_after)),
             ("duration_ms", json!(self.took.as_millis())),
             ("predicted_ms", json!(self.predicted.as_millis())),
         ];
@@ -62,8 +63,8 @@ impl Proof<'_> {
                     "{text}; {} of {} pages read, {} before, {} after, {:.1} s",
                     text::count(done.scanned),
                     text::count(done.pages),
-                    text::bytes(self.table.size),
-                    text::bytes(self.size),
+                    text::bytes(self.size_before),
+                    text::bytes(self.size_after),
                     self.took.as_secs_f64()
                 )
             }
@@ -71,8 +72,8 @@ impl Proof<'_> {
                 "{label}: {} dead rows before, {} after; {} before, {} after",
                 text::count(self.table.dead),
                 self.dead.map_or_else(|| "?".into(), text::count),
-                text::bytes(self.table.size),
-                text::bytes(self.size),
+                text::bytes(self.size_before),
+                text::bytes(self.size_after),
             ),
             Outcome::Skipped(reason) => format!("{label}: left as it is: {reason}"),
             Outcome::Cut(why) => format!("{label}: cancelled: {}", why.sentence()),

@@ -25,7 +25,14 @@ pub(crate) struct Job {
     pub(crate) again: bool,
 }
 
-/// Tables that share a statement, and so an action.
+impl Job {
+    /// What has to be the same for all that share a statement.
+    fn kind(&self) -> (Action, bool) {
+        (self.action, self.action.needs_toast(&self.table))
+    }
+}
+
+/// Tables that share a statement.
 pub(crate) type Batch = Vec<Job>;
 
 /// What is left to do.
@@ -39,21 +46,21 @@ impl Queue {
     pub(crate) fn new(jobs: Vec<Job>, limited: bool) -> Self {
         let mut batches: VecDeque<Batch> = VecDeque::new();
         // A batch may be filled on while larger tables come between: their order is told by its first.
-        let mut open: Vec<(Action, usize)> = Vec::new();
+        let mut open: Vec<((Action, bool), usize)> = Vec::new();
         for job in jobs {
-            let action = job.action;
             if !is_small(&job.table) {
                 batches.push_back(vec![job]);
                 continue;
             }
-            let place = open.iter().position(|(other, _)| *other == action);
+            let kind = job.kind();
+            let place = open.iter().position(|(other, _)| *other == kind);
             match place {
                 Some(place) if takes(&batches[open[place].1], &job, limited) => {
                     batches[open[place].1].push(job);
                 }
                 _ => {
-                    open.retain(|(other, _)| *other != action);
-                    open.push((action, batches.len()));
+                    open.retain(|(other, _)| *other != kind);
+                    open.push((kind, batches.len()));
                     batches.push_back(vec![job]);
                 }
             }
@@ -132,12 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn another_action_is_another_statement() {
-        let mut parent = job(2, 1, 0);
+    fn another_action_is_another_statement_and_so_is_toast() {
+        let (mut parent, mut toast) = (job(2, 1, 0), job(3, 1, 0));
         parent.action = Action::Analyze;
-        let mut queue = Queue::new(vec![job(1, 1, 0), parent, job(3, 1, 0)], false);
-        assert_eq!(oids(queue.next(None)), [1, 3]);
+        toast.table.toast = true;
+        let mut queue = Queue::new(vec![job(1, 1, 0), parent, toast, job(4, 1, 0)], false);
+        assert_eq!(oids(queue.next(None)), [1, 4]);
         assert_eq!(oids(queue.next(None)), [2]);
+        assert_eq!(oids(queue.next(None)), [3]);
     }
 
     #[test]

@@ -37,6 +37,11 @@ impl Server {
         self.major() >= 16
     }
 
+    /// Whether `VACUUM` can leave TOAST alone.
+    pub(crate) fn knows_toast(self) -> bool {
+        self.major() >= 14
+    }
+
     /// Whether a parent's children are only left out when asked to.
     pub(crate) fn knows_only(self) -> bool {
         self.major() >= 18

@@ -37,6 +37,15 @@ impl Action {
     pub(crate) fn on(self, table: &Table) -> Self {
         if table.parent { Action::Analyze } else { self }
     }
+
+    /// Whether the table's TOAST belongs to it. Whoever asks for a freeze gets all of it.
+    pub(crate) fn needs_toast(self, table: &Table) -> bool {
+        match self {
+            Action::Vacuum => table.toast,
+            Action::Freeze => true,
+            Action::Analyze => false,
+        }
+    }
 }
 
 /// What goes beside the statement's tables.
@@ -50,19 +59,23 @@ pub(crate) struct Manner {
 impl Manner {
     /// The statement. It does not wait for a table that somebody holds; one that comes `again` does, for who was made
     /// way for may hold it for a moment yet, and `lock_timeout` ends the wait. It does not truncate, since that takes
-    /// an exclusive lock that standbys wait behind; it never rewrites a table; and it says what it did.
+    /// an exclusive lock that standbys wait behind; it leaves TOAST alone where none of the tables has anything to do
+    /// there; it never rewrites a table; and a vacuum says what it did.
     pub(crate) fn statement(self, action: Action, tables: &[&Table], again: bool) -> String {
         // Before 18 a parent's children come with it; from 18 on they are left out only by ONLY.
         let only = if self.server.knows_only() { "ONLY " } else { "" };
         let targets: Vec<String> = tables.iter().map(|table| format!("{only}{}", table.quoted())).collect();
-        let mut options = vec!["VERBOSE"];
+        let mut options = Vec::new();
         if !again {
             options.push("SKIP_LOCKED");
         }
         if action != Action::Analyze {
-            options.extend(["ANALYZE", "TRUNCATE false"]);
+            options.extend(["VERBOSE", "ANALYZE", "TRUNCATE false"]);
             if action == Action::Freeze {
                 options.push("FREEZE");
+            }
+            if self.server.knows_toast() && !tables.iter().any(|table| action.needs_toast(table)) {
+                options.push("PROCESS_TOAST false");
             }
             if self.server.skips_database_stats() {
                 options.push("SKIP_DATABASE_STATS");
@@ -72,7 +85,8 @@ impl Manner {
             }
         }
         let verb = if action == Action::Analyze { "ANALYZE" } else { "VACUUM" };
-        format!("{verb} ({}) {}", options.join(", "), targets.join(", "))
+        let options = if options.is_empty() { String::new() } else { format!("({}) ", options.join(", ")) };
+        format!("{verb} {options}{}", targets.join(", "))
     }
 }
 
@@ -95,7 +109,7 @@ mod tests {
     fn names_are_quoted_and_versions_respected() {
         let odd = table("x\"; DROP TABLE y; --");
         let name = "\"a b\".\"x\"\"; DROP TABLE y; --\"";
-        let options = "VERBOSE, SKIP_LOCKED, ANALYZE, TRUNCATE false";
+        let options = "SKIP_LOCKED, VERBOSE, ANALYZE, TRUNCATE false, PROCESS_TOAST false";
         assert_eq!(on(15).statement(Action::Vacuum, &[&odd], false), format!("VACUUM ({options}) {name}"));
         assert_eq!(
             on(18).statement(Action::Vacuum, &[&odd, &table("t")], false),
@@ -103,7 +117,7 @@ mod tests {
         );
         assert_eq!(
             on(15).statement(Action::Analyze, &[&table("t")], false),
-            "ANALYZE (VERBOSE, SKIP_LOCKED) \"a b\".\"t\""
+            "ANALYZE (SKIP_LOCKED) \"a b\".\"t\""
         );
         let gentle = Manner { gentle: true, ..on(17) };
         assert!(
@@ -123,11 +137,21 @@ mod tests {
     }
 
     #[test]
+    fn toast_is_left_alone_where_it_has_no_page_and_is_young_and_the_server_knows_how() {
+        let (bare, full) = (table("t"), Table { toast: true, ..table("u") });
+        let leaves = |version, action, tables: &[&Table]| {
+            on(version).statement(action, tables, false).contains("PROCESS_TOAST false")
+        };
+        assert!(leaves(14, Action::Vacuum, &[&bare]));
+        assert!(!leaves(13, Action::Vacuum, &[&bare]));
+        assert!(!leaves(18, Action::Vacuum, &[&bare, &full]));
+        assert!(!leaves(18, Action::Freeze, &[&bare]));
+        assert!(!leaves(18, Action::Analyze, &[&bare]));
+    }
+
+    #[test]
     fn what_made_way_waits_for_its_lock_the_second_time() {
-        assert_eq!(
-            on(15).statement(Action::Analyze, &[&table("t")], true),
-            "ANALYZE (VERBOSE) \"a b\".\"t\""
-        );
+        assert_eq!(on(15).statement(Action::Analyze, &[&table("t")], true), "ANALYZE \"a b\".\"t\"");
     }
 
     #[test]

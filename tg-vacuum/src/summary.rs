@@ -63,7 +63,8 @@ impl Summary {
                 } else {
                     self.vacuumed += 1;
                 }
-                let shrunk = proof.table.size.zip(proof.size).map_or(0, |(before, after)| before - after);
+                let shrunk =
+                    proof.size_before.zip(proof.size_after).map_or(0, |(before, after)| before - after);
                 self.freed += shrunk.max(0);
                 if let Some(done) = done {
                     self.removed += done.removed;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use tg_core::Error;
 use tg_core::database::ident;
 
+use crate::freeze::Limits;
 use crate::server::Server;
 use crate::text;
 
@@ -25,7 +26,7 @@ pub(crate) struct Table {
     pub(crate) dead: i64,
     /// Rows that were changed since it was analysed.
     pub(crate) changed: i64,
-    /// Bytes with indexes and TOAST; `None` while somebody holds it exclusively.
+    /// Bytes of its rows and of their TOAST; `None` while somebody holds it exclusively.
     pub(crate) size: Option<i64>,
     /// Pages of its own, by the catalog.
     pub(crate) pages: i64,
@@ -35,6 +36,8 @@ pub(crate) struct Table {
     pub(crate) index_pages: i64,
     /// Transactions since it was frozen, or its TOAST.
     pub(crate) freeze_age: i64,
+    /// A vacuum has something to do in its TOAST.
+    pub(crate) toast: bool,
     /// When it was last vacuumed, in seconds since 1970.
     pub(crate) vacuumed: Option<f64>,
     /// When it was last analysed, in seconds since 1970.
@@ -42,11 +45,11 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Everything there is to maintain.
-    pub(crate) fn list(client: &mut Client, server: Server) -> Result<Vec<Self>, Error> {
+    /// Everything there is to maintain; `limits` say which TOAST is old.
+    pub(crate) fn list(client: &mut Client, server: Server, limits: Limits) -> Result<Vec<Self>, Error> {
         let rows = client.query(
             concat!(include_str!("sql/closed.sql"), include_str!("sql/tables.sql")),
-            &[&server.knows_only()],
+            &[&server.knows_only(), &limits.young()],
         )?;
         Ok(rows.iter().map(Self::read).collect::<Result<_, _>>()?)
     }
@@ -65,6 +68,7 @@ impl Table {
             unseen_pages: row.try_get("unseen_pages")?,
             index_pages: row.try_get("index_pages")?,
             freeze_age: row.try_get("freeze_age")?,
+            toast: row.try_get("toast")?,
             vacuumed: row.try_get("vacuumed")?,
             analyzed: row.try_get("analyzed")?,
         })
@@ -75,9 +79,9 @@ impl Table {
         ratio(self.dead, self.live + self.dead)
     }
 
-    /// Bytes, where not even the server may look as the catalog has it.
+    /// Bytes with its indexes, of which, and where not even the server may look, the catalog's pages are taken.
     pub(crate) fn bytes(&self) -> i64 {
-        self.size.unwrap_or((self.pages + self.index_pages) * PAGE)
+        self.size.unwrap_or(self.pages * PAGE) + self.index_pages * PAGE
     }
 
     /// For people.

@@ -66,6 +66,34 @@ fn every_table_is_done_whatever_its_name_and_its_figures_are_told() {
 }
 
 #[test]
+fn toast_without_a_page_is_left_alone_and_any_other_is_vacuumed() {
+    let made = ["bare", "filled", "emptied"].map(|name| {
+        format!(
+            "CREATE TABLE {name} (id int, pad text) WITH (autovacuum_enabled = off);\n\
+             ALTER TABLE {name} ALTER pad SET STORAGE EXTERNAL;\n\
+             INSERT INTO {name} SELECT g, 'x' FROM generate_series(1, 100) AS g;\n"
+        )
+    });
+    let long = |name: &str| format!("UPDATE {name} SET pad = repeat('x', 9000);\n");
+    let db = Database::create(
+        "toast",
+        &(made.concat() + &long("filled") + &long("emptied") + "DELETE FROM emptied"),
+    );
+    let times = || {
+        ["bare", "filled", "emptied"].map(|name| {
+            let count = "SELECT pg_stat_get_vacuum_count(reltoastrelid) FROM pg_class WHERE relname =";
+            db.one::<i64>(&format!("{count} '{name}'"))
+        })
+    };
+    let ran = db.vacuum(&[]);
+    assert_eq!((ran.exit, &ran.result()["vacuumed"]), (0, &3.into()), "{ran:?}");
+    assert_eq!(times(), [0, 1, 1]);
+    assert!(ran.table("emptied")["removed"].as_i64().unwrap() > 300, "its TOAST's too: {ran:?}");
+    assert_eq!(db.vacuum(&["--freeze"]).exit, 0);
+    assert_eq!(times(), [1, 2, 2]);
+}
+
+#[test]
 fn a_table_that_a_person_holds_is_skipped_and_the_rest_is_done_without_waiting() {
     let db = Database::create("held", ODD);
     let mut person = db.client();
@@ -132,6 +160,7 @@ fn what_a_role_may_not_do_is_skipped_and_the_rest_is_done() {
     let why = ran.table("mv")["skipped"].as_str().unwrap();
     assert!(why.contains("owner") || why.contains("permission"), "{ran:?}");
     assert_eq!(ran.table("held")["dead_after"], 0);
+    assert!(!ran.warned("unsettled"), "any role can wait for the disk: {ran:?}");
     db.sql(&format!("REASSIGN OWNED BY {role} TO terragnos;\nDROP OWNED BY {role};\nDROP ROLE {role};\n"));
 }
 

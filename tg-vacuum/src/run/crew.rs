@@ -25,6 +25,7 @@ impl Run<'_> {
         for _ in 0..jobs {
             let mut worker = self.access.connect()?;
             worker.throttle(self.flags.throttle(), self.access.server)?;
+            worker.commit_lazily()?;
             if let Some(target) = target {
                 let set = format!("SET default_statistics_target = {target}");
                 worker.client.batch_execute(&set).map_err(CoreError::from)?;

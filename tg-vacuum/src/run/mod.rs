@@ -84,13 +84,14 @@ pub(crate) fn maintain(
     let limits = Limits::ask(&mut connection.client)?;
     let run = Run { session, flags, stages, access, budget, limits };
     let only = only(&mut connection.client, run.access.server)?;
-    let mut tables = choice.of(Table::list(&mut connection.client, run.access.server)?, limits.early())?;
+    let mut tables =
+        choice.of(Table::list(&mut connection.client, run.access.server, limits)?, limits.early())?;
     tables.retain(|table| only.as_ref().is_none_or(|only| only.contains(&table.oid)));
     run.start(tables.len())?;
     let state = project.state()?;
     let times = Times::of(&state, &run.access.place);
     if flags.dry_run {
-        return run.dry_run(tables, &times, &state);
+        return run.dry_run(&mut connection.client, tables, &times, &state);
     }
     let _lock = session.begin_change(&state)?;
     run.all(&mut connection, tables, times, &state)
@@ -186,6 +187,7 @@ impl Run<'_> {
         let (rest, summary) = (inner(queue).rest(), inner(summary));
         self.remember(inner(times), &summary)?;
         worked?;
+        self.settle(connection, &summary)?;
         self.finish_database(connection, &summary)?;
         let holders = Holder::all(&mut connection.client).unwrap_or_default();
         let holders: Vec<_> =
@@ -235,6 +237,17 @@ impl Run<'_> {
             self.session.emit.warning("horizon", &msg, holder.data())?;
         }
         Ok(holders)
+    }
+
+    /// What was done is on disk before it is reported as done.
+    fn settle(&self, connection: &mut Connection, summary: &Summary) -> Result<(), Error> {
+        if summary.done() > 0
+            && let Err(error) = connection.settle()
+        {
+            let msg = format!("what was done is on disk only in a moment: {}", describe(&error));
+            self.session.emit.warning("unsettled", &msg, json!({}))?;
+        }
+        Ok(())
     }
 
     /// The database's own horizon moves once for all tables. It moves with the next vacuum otherwise.

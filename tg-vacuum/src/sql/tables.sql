@@ -1,5 +1,6 @@
 -- After closed.sql: what there is to maintain, tables, materialised views and the parents of partitions, with the statistics
--- of now, in no order. $1: partitioned parents below another one too.
+-- of now, in no order. $1: partitioned parents below another one too. $2: an age that TOAST without a page may have.
+-- Sizes are those of the rows and their TOAST alone: to open every index takes longer than all the rest.
 , indexes AS MATERIALIZED (
     SELECT i.indrelid, pg_catalog.sum(x.relpages)::pg_catalog.int8 AS pages
     FROM pg_catalog.pg_index i
@@ -14,7 +15,7 @@ SELECT c.oid,
        COALESCE(pg_catalog.pg_stat_get_dead_tuples(c.oid), 0) AS dead,
        COALESCE(pg_catalog.pg_stat_get_mod_since_analyze(c.oid), 0) AS changed,
        CASE WHEN c.oid IN (SELECT relation FROM closed) THEN NULL
-            ELSE pg_catalog.pg_total_relation_size(c.oid) END AS size,
+            ELSE pg_catalog.pg_relation_size(c.oid) + COALESCE(pg_catalog.pg_relation_size(t.oid), 0) END AS size,
        c.relpages::pg_catalog.int8 AS pages,
        GREATEST(c.relpages - c.relallvisible, 0)::pg_catalog.int8 AS unseen_pages,
        COALESCE(i.pages, 0) AS index_pages,
@@ -22,6 +23,12 @@ SELECT c.oid,
        GREATEST(CASE WHEN c.relfrozenxid <> '0'::pg_catalog.xid THEN pg_catalog.age(c.relfrozenxid) END,
                 CASE WHEN t.relfrozenxid <> '0'::pg_catalog.xid THEN pg_catalog.age(t.relfrozenxid) END,
                 0)::pg_catalog.int8 AS freeze_age,
+       -- Whether a vacuum has anything to do in its TOAST: dead rows, or old transactions.
+       CASE WHEN t.oid IS NULL THEN false
+            WHEN c.oid IN (SELECT relation FROM closed) THEN true
+            ELSE COALESCE(pg_catalog.pg_relation_size(t.oid) > 0
+                          OR GREATEST(pg_catalog.age(t.relfrozenxid), pg_catalog.mxid_age(t.relminmxid)) > $2, true)
+       END AS toast,
        pg_catalog.date_part('epoch', GREATEST(pg_catalog.pg_stat_get_last_vacuum_time(c.oid),
                                               pg_catalog.pg_stat_get_last_autovacuum_time(c.oid))) AS vacuumed,
        pg_catalog.date_part('epoch', GREATEST(pg_catalog.pg_stat_get_last_analyze_time(c.oid),

@@ -149,6 +149,24 @@ impl Database {
         }
     }
 
+    /// Kills the server as a power cut would, starts it anew, and waits until it has recovered.
+    pub(crate) fn crash(&mut self) {
+        let id = container(&self.stack);
+        docker(&["kill", "--signal", "KILL", &id]);
+        docker(&["start", &id]);
+        let begun = Instant::now();
+        while self.recovered().is_none() {
+            assert!(begun.elapsed() < Duration::from_mins(1), "{}", docker(&["logs", "--tail", "20", &id]));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Where the server answers again, which may be at another address.
+    fn recovered(&mut self) -> Option<()> {
+        self.address = address(&self.stack);
+        config(&self.address, &self.password, &self.name).connect(NoTls).ok().map(drop)
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tg-vacuum"));
         for name in ["TG_RUN_ID", "TG_FORMAT", "TG_TIMEOUT", "TG_DATABASE_URL_FILE"] {
@@ -198,10 +216,14 @@ impl Database {
     }
 }
 
-fn connect(address: &str, password: &str, database: &str) -> Client {
+fn config(address: &str, password: &str, database: &str) -> Config {
     let mut config = Config::new();
     config.host(address).user(USER).password(password).dbname(database).application_name("test");
-    config.connect(NoTls).unwrap()
+    config
+}
+
+fn connect(address: &str, password: &str, database: &str) -> Client {
+    config(address, password, database).connect(NoTls).unwrap()
 }
 
 /// A standby of the whole server, which sends feedback; it goes when it is dropped.
@@ -262,8 +284,7 @@ impl Database {
             &script,
         ]);
         let standby = Standby { address: inspect(&name), name, password: self.password.clone() };
-        let mut config = Config::new();
-        config.host(&standby.address).user(USER).password(&self.password).dbname(&self.name);
+        let config = config(&standby.address, &self.password, &self.name);
         let begun = Instant::now();
         while config.connect(NoTls).is_err() {
             assert!(begun.elapsed() < Duration::from_mins(1), "{}", docker(&["logs", &standby.name]));
