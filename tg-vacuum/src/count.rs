@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use postgres::{Client, Row};
+use postgres::Row;
+
+use crate::database::Connection;
 
 /// A table's statistics and its size.
 #[derive(Clone, Copy, Debug)]
@@ -11,21 +13,37 @@ pub(crate) struct Count {
     pub(crate) done: i64,
     /// Dead rows.
     pub(crate) dead: i64,
-    /// Bytes with indexes and TOAST; `None` while somebody holds it exclusively.
+    /// Bytes of its rows and of their TOAST; `None` while somebody holds it exclusively.
     pub(crate) size: Option<i64>,
+    /// A vacuum has something to do in its TOAST.
+    pub(crate) toast: bool,
 }
 
 impl Count {
-    /// What is counted of tables, by oid; a look that fails only makes us know less.
-    pub(crate) fn all(client: &mut Client, oids: &[u32]) -> HashMap<u32, Self> {
-        let query = concat!(include_str!("sql/closed.sql"), include_str!("sql/statistics.sql"));
-        let rows = client.query(query, &[&oids]).unwrap_or_default();
+    /// What is counted of tables, by oid; a look that fails only makes us know less. `young`: an age at which nothing has to be
+    /// frozen yet.
+    pub(crate) fn all(connection: &mut Connection, oids: &[u32], young: i32) -> HashMap<u32, Self> {
+        let rows = Self::rows(connection, oids, young).unwrap_or_default();
         rows.iter().filter_map(|row| Self::read(row).ok()).collect()
     }
 
+    /// Asked twice for each statement, so it is prepared once.
+    fn rows(connection: &mut Connection, oids: &[u32], young: i32) -> Result<Vec<Row>, postgres::Error> {
+        let query = concat!(include_str!("sql/closed.sql"), include_str!("sql/statistics.sql"));
+        let statement = match &connection.counting {
+            Some(statement) => statement,
+            None => connection.counting.insert(connection.client.prepare(query)?),
+        };
+        connection.client.query(statement, &[&oids, &young])
+    }
+
     fn read(row: &Row) -> Result<(u32, Self), postgres::Error> {
-        let count =
-            Count { done: row.try_get("done")?, dead: row.try_get("dead")?, size: row.try_get("size")? };
+        let count = Count {
+            done: row.try_get("done")?,
+            dead: row.try_get("dead")?,
+            size: row.try_get("size")?,
+            toast: row.try_get("toast")?,
+        };
         Ok((row.try_get("oid")?, count))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postgres::Client;
+use postgres::{Client, Statement};
 use tg_core::Session;
 use tg_core::container::Container;
 use tg_core::database::{DatabaseFlags, Target};
@@ -68,6 +68,8 @@ pub(crate) struct Connection {
     pub(crate) notices: Notices,
     /// The server's process.
     pub(crate) pid: i32,
+    /// How tables are counted, once it was asked.
+    pub(crate) counting: Option<Statement>,
 }
 
 impl Access {
@@ -104,7 +106,7 @@ impl Access {
         let _ = client.batch_execute("SET lc_messages = 'C'");
         // From 14 on: the server ends what we began soon after we were killed.
         let _ = client.batch_execute("SET client_connection_check_interval = '500ms'");
-        Ok(Connection { client, notices, pid })
+        Ok(Connection { client, notices, pid, counting: None })
     }
 }
 
@@ -159,8 +161,7 @@ impl Connection {
     pub(crate) fn limit(&mut self, time: Option<Duration>) -> Result<(), postgres::Error> {
         // 0 is no limit at all.
         let time = time.map_or_else(|| "0".into(), |time| milliseconds(time.max(Duration::from_millis(1))));
-        self.client.query_one("SELECT pg_catalog.set_config('statement_timeout', $1, false)", &[&time])?;
-        Ok(())
+        self.client.batch_execute(&format!("SET statement_timeout = '{time}'"))
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Shop<'a> {
     pub(crate) board: &'a Board,
     pub(crate) manner: Manner,
     pub(crate) budget: Budget,
+    /// An age at which nothing has to be frozen yet.
+    pub(crate) young: i32,
     /// The database's name.
     pub(crate) database: &'a str,
     pub(crate) queue: Mutex<Queue>,
@@ -50,9 +52,23 @@ impl Shop<'_> {
         while self.board.stopped().is_none() {
             let batch = held(&self.queue).next(self.left());
             let Some(batch) = batch else { break };
-            self.batch(connection, batch)?;
+            self.take(connection, batch)?;
         }
         Ok(())
+    }
+
+    /// Looks at a batch, and does first what takes its TOAST with it, then the rest.
+    fn take(&self, connection: &mut Connection, batch: Batch) -> Result<(), Error> {
+        let before = self.counts(connection, &batch);
+        let (with, without): (Batch, Batch) =
+            batch.into_iter().partition(|job| job.action.takes_toast(before.get(&job.table.oid)));
+        self.batch(connection, with, true, &before)?;
+        self.batch(connection, without, false, &before)
+    }
+
+    fn counts(&self, connection: &mut Connection, batch: &Batch) -> HashMap<u32, Count> {
+        let oids: Vec<u32> = batch.iter().map(|job| job.table.oid).collect();
+        Count::all(connection, &oids, self.young)
     }
 
     /// What is left for tables.
@@ -60,7 +76,13 @@ impl Shop<'_> {
         Some(self.budget.left()?.saturating_sub(KEPT))
     }
 
-    fn batch(&self, connection: &mut Connection, batch: Batch) -> Result<(), Error> {
+    fn batch(
+        &self,
+        connection: &mut Connection,
+        batch: Batch,
+        toast: bool,
+        before: &HashMap<u32, Count>,
+    ) -> Result<(), Error> {
         let Some(first) = batch.first() else { return Ok(()) };
         let (action, label) = (first.action, label(&batch));
         let msg = format!("{} {label}", action.name());
@@ -70,14 +92,14 @@ impl Shop<'_> {
         }
         self.session.emit.step(action.name(), StepState::Started, &msg, names(&batch))?;
         let begun = Instant::now();
-        let answer = self.execute(connection, &batch, action);
+        let answer = self.execute(connection, &batch, action, toast);
         let why = self.board.end(connection.pid);
         let took = begun.elapsed();
         let mut data = names(&batch);
         data["duration_ms"] = json!(took.as_millis());
         let state = match &answer {
-            Ok((Ok(()), _)) => StepState::Succeeded,
-            Ok((Err(error), _)) => {
+            Ok(Ok(())) => StepState::Succeeded,
+            Ok(Err(error)) => {
                 data["error"] = json!(describe(error));
                 StepState::Failed
             }
@@ -87,33 +109,30 @@ impl Shop<'_> {
             }
         };
         self.session.emit.step(action.name(), state, &msg, data)?;
-        let (answer, counts) = answer?;
-        self.judge(connection, batch, action, &answer, why, &counts, took)
+        self.judge(connection, batch, action, &answer?, why, before, took)
     }
 
-    /// Runs the statement; its answer, and the tables' statistics before.
-    #[expect(clippy::type_complexity, reason = "said once")]
+    /// Runs the statement; its answer.
     fn execute(
         &self,
         connection: &mut Connection,
         batch: &Batch,
         action: Action,
-    ) -> Result<(Result<(), postgres::Error>, HashMap<u32, Count>), Error> {
+        toast: bool,
+    ) -> Result<Result<(), postgres::Error>, Error> {
         let ends = [self.budget.left(), self.session.deadline.left()];
         let limit = ends.into_iter().flatten().min().map(|left| left + BACKSTOP);
-        let before = counts(connection, batch);
         connection.notices.take();
         let tables: Vec<&Table> = batch.iter().map(|job| &job.table).collect();
         let again = batch.iter().any(|job| job.again);
-        let answer = connection
-            .limit(limit)
-            .and_then(|()| connection.client.batch_execute(&self.manner.statement(action, &tables, again)));
+        let statement = self.manner.statement(action, &tables, again, toast);
+        let answer = connection.limit(limit).and_then(|()| connection.client.batch_execute(&statement));
         if let Err(error) = &answer
             && (connection.client.is_closed() || ends_the_session(error))
         {
             return Err(Error::Lost { problem: describe(error), summary: held(&self.summary).data() });
         }
-        Ok((answer, before))
+        Ok(answer)
     }
 
     /// What became of each table of a batch; what an error left undone is done one by one.
@@ -129,7 +148,7 @@ impl Shop<'_> {
         took: Duration,
     ) -> Result<(), Error> {
         let said = connection.notices.take();
-        let after = counts(connection, &batch);
+        let after = self.counts(connection, &batch);
         let mut told = verbose::read(&said, self.database);
         let single = batch.len() == 1;
         let pages: i64 = batch.iter().map(|job| job.table.bytes().max(1)).sum();
@@ -173,7 +192,7 @@ impl Shop<'_> {
             self.session.emit.warning("made-way", &msg, data)?;
         }
         for job in undone {
-            self.batch(connection, vec![job])?;
+            self.take(connection, vec![job])?;
         }
         Ok(())
     }
@@ -205,11 +224,6 @@ impl Shop<'_> {
         held(&self.summary).count(&proof);
         Ok(self.session.emit.record(&proof.sentence(), proof.data())?)
     }
-}
-
-fn counts(connection: &mut Connection, batch: &Batch) -> HashMap<u32, Count> {
-    let oids: Vec<u32> = batch.iter().map(|job| job.table.oid).collect();
-    Count::all(&mut connection.client, &oids)
 }
 
 /// A lock that is held for a moment.

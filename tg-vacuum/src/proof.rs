@@ -17,7 +17,7 @@ pub(crate) struct Proof<'a> {
     pub(crate) outcome: Outcome,
     /// Dead rows afterwards; `None` where the server tells them too late to be true.
     pub(crate) dead: Option<i64>,
-    /// Bytes with indexes and TOAST, before and afterwards; `None` when the table can't be opened.
+    /// Bytes of its rows and of their TOAST, before and afterwards; `None` when the table can't be opened.
     pub(crate) size_before: Option<i64>,
     pub(crate) size_after: Option<i64>,
     pub(crate) took: Duration,

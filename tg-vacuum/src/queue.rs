@@ -25,14 +25,7 @@ pub(crate) struct Job {
     pub(crate) again: bool,
 }
 
-impl Job {
-    /// What has to be the same for all that share a statement.
-    fn kind(&self) -> (Action, bool) {
-        (self.action, self.action.needs_toast(&self.table))
-    }
-}
-
-/// Tables that share a statement.
+/// Tables that share a statement, and so an action.
 pub(crate) type Batch = Vec<Job>;
 
 /// What is left to do.
@@ -46,21 +39,21 @@ impl Queue {
     pub(crate) fn new(jobs: Vec<Job>, limited: bool) -> Self {
         let mut batches: VecDeque<Batch> = VecDeque::new();
         // A batch may be filled on while larger tables come between: their order is told by its first.
-        let mut open: Vec<((Action, bool), usize)> = Vec::new();
+        let mut open: Vec<(Action, usize)> = Vec::new();
         for job in jobs {
+            let action = job.action;
             if !is_small(&job.table) {
                 batches.push_back(vec![job]);
                 continue;
             }
-            let kind = job.kind();
-            let place = open.iter().position(|(other, _)| *other == kind);
+            let place = open.iter().position(|(other, _)| *other == action);
             match place {
                 Some(place) if takes(&batches[open[place].1], &job, limited) => {
                     batches[open[place].1].push(job);
                 }
                 _ => {
-                    open.retain(|(other, _)| *other != kind);
-                    open.push((kind, batches.len()));
+                    open.retain(|(other, _)| *other != action);
+                    open.push((action, batches.len()));
                     batches.push_back(vec![job]);
                 }
             }
@@ -118,7 +111,7 @@ mod tests {
     use super::*;
 
     fn job(oid: u32, pages: i64, seconds: u64) -> Job {
-        let table = Table { oid, size: Some(pages * crate::table::PAGE), ..Table::default() };
+        let table = Table { oid, size: pages * crate::table::PAGE, ..Table::default() };
         let predicted = Duration::from_secs(seconds);
         Job { table, action: Action::Vacuum, predicted, again: false }
     }
@@ -139,14 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn another_action_is_another_statement_and_so_is_toast() {
-        let (mut parent, mut toast) = (job(2, 1, 0), job(3, 1, 0));
+    fn another_action_is_another_statement() {
+        let mut parent = job(2, 1, 0);
         parent.action = Action::Analyze;
-        toast.table.toast = true;
-        let mut queue = Queue::new(vec![job(1, 1, 0), parent, toast, job(4, 1, 0)], false);
-        assert_eq!(oids(queue.next(None)), [1, 4]);
+        let mut queue = Queue::new(vec![job(1, 1, 0), parent, job(3, 1, 0)], false);
+        assert_eq!(oids(queue.next(None)), [1, 3]);
         assert_eq!(oids(queue.next(None)), [2]);
-        assert_eq!(oids(queue.next(None)), [3]);
     }
 
     #[test]

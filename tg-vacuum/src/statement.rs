@@ -1,5 +1,6 @@
 //! The statement that a table gets, or several small ones together.
 
+use crate::count::Count;
 use crate::server::Server;
 use crate::table::Table;
 
@@ -38,10 +39,11 @@ impl Action {
         if table.parent { Action::Analyze } else { self }
     }
 
-    /// Whether the table's TOAST belongs to it. Whoever asks for a freeze gets all of it.
-    pub(crate) fn needs_toast(self, table: &Table) -> bool {
+    /// Whether a table's TOAST comes with it; not where there is nothing to do, as far as is known. Whoever asks for a freeze gets
+    /// all of it.
+    pub(crate) fn takes_toast(self, count: Option<&Count>) -> bool {
         match self {
-            Action::Vacuum => table.toast,
+            Action::Vacuum => count.is_none_or(|count| count.toast),
             Action::Freeze => true,
             Action::Analyze => false,
         }
@@ -59,9 +61,9 @@ pub(crate) struct Manner {
 impl Manner {
     /// The statement. It does not wait for a table that somebody holds; one that comes `again` does, for who was made
     /// way for may hold it for a moment yet, and `lock_timeout` ends the wait. It does not truncate, since that takes
-    /// an exclusive lock that standbys wait behind; it leaves TOAST alone where none of the tables has anything to do
-    /// there; it never rewrites a table; and a vacuum says what it did.
-    pub(crate) fn statement(self, action: Action, tables: &[&Table], again: bool) -> String {
+    /// an exclusive lock that standbys wait behind; it leaves `toast` alone where it can; it never rewrites a table; and a
+    /// vacuum says what it did.
+    pub(crate) fn statement(self, action: Action, tables: &[&Table], again: bool, toast: bool) -> String {
         // Before 18 a parent's children come with it; from 18 on they are left out only by ONLY.
         let only = if self.server.knows_only() { "ONLY " } else { "" };
         let targets: Vec<String> = tables.iter().map(|table| format!("{only}{}", table.quoted())).collect();
@@ -74,7 +76,7 @@ impl Manner {
             if action == Action::Freeze {
                 options.push("FREEZE");
             }
-            if self.server.knows_toast() && !tables.iter().any(|table| action.needs_toast(table)) {
+            if !toast && self.server.knows_toast() {
                 options.push("PROCESS_TOAST false");
             }
             if self.server.skips_database_stats() {
@@ -109,20 +111,23 @@ mod tests {
     fn names_are_quoted_and_versions_respected() {
         let odd = table("x\"; DROP TABLE y; --");
         let name = "\"a b\".\"x\"\"; DROP TABLE y; --\"";
-        let options = "SKIP_LOCKED, VERBOSE, ANALYZE, TRUNCATE false, PROCESS_TOAST false";
-        assert_eq!(on(15).statement(Action::Vacuum, &[&odd], false), format!("VACUUM ({options}) {name}"));
+        let options = "SKIP_LOCKED, VERBOSE, ANALYZE, TRUNCATE false";
         assert_eq!(
-            on(18).statement(Action::Vacuum, &[&odd, &table("t")], false),
+            on(15).statement(Action::Vacuum, &[&odd], false, true),
+            format!("VACUUM ({options}) {name}")
+        );
+        assert_eq!(
+            on(18).statement(Action::Vacuum, &[&odd, &table("t")], false, true),
             format!("VACUUM ({options}, SKIP_DATABASE_STATS) ONLY {name}, ONLY \"a b\".\"t\"")
         );
         assert_eq!(
-            on(15).statement(Action::Analyze, &[&table("t")], false),
+            on(15).statement(Action::Analyze, &[&table("t")], false, true),
             "ANALYZE (SKIP_LOCKED) \"a b\".\"t\""
         );
         let gentle = Manner { gentle: true, ..on(17) };
         assert!(
             gentle
-                .statement(Action::Freeze, &[&odd], false)
+                .statement(Action::Freeze, &[&odd], false, true)
                 .contains("FREEZE, SKIP_DATABASE_STATS, PARALLEL 0")
         );
     }
@@ -130,28 +135,30 @@ mod tests {
     #[test]
     fn no_statement_rewrites_or_truncates_or_waits() {
         for (version, action) in [(12, Action::Vacuum), (16, Action::Freeze), (18, Action::Analyze)] {
-            let text = on(version).statement(action, &[&table("t")], false);
+            let text = on(version).statement(action, &[&table("t")], false, true);
             assert!(!text.contains("FULL") && text.contains("SKIP_LOCKED"), "{text}");
             assert!(action == Action::Analyze || text.contains("TRUNCATE false"), "{text}");
         }
     }
 
     #[test]
-    fn toast_is_left_alone_where_it_has_no_page_and_is_young_and_the_server_knows_how() {
-        let (bare, full) = (table("t"), Table { toast: true, ..table("u") });
-        let leaves = |version, action, tables: &[&Table]| {
-            on(version).statement(action, tables, false).contains("PROCESS_TOAST false")
+    fn toast_is_left_alone_where_nothing_is_to_do_and_the_server_knows_how() {
+        let leaves = |version, action: Action, toast: Option<bool>| {
+            let count = toast.map(|toast| Count { done: 0, dead: 0, size: None, toast });
+            let toast = action.takes_toast(count.as_ref());
+            on(version).statement(action, &[&table("t")], false, toast).contains("PROCESS_TOAST false")
         };
-        assert!(leaves(14, Action::Vacuum, &[&bare]));
-        assert!(!leaves(13, Action::Vacuum, &[&bare]));
-        assert!(!leaves(18, Action::Vacuum, &[&bare, &full]));
-        assert!(!leaves(18, Action::Freeze, &[&bare]));
-        assert!(!leaves(18, Action::Analyze, &[&bare]));
+        assert!(leaves(14, Action::Vacuum, Some(false)));
+        assert!(!leaves(13, Action::Vacuum, Some(false)));
+        assert!(!leaves(18, Action::Vacuum, Some(true)));
+        assert!(!leaves(18, Action::Vacuum, None), "who knows");
+        assert!(!leaves(18, Action::Freeze, Some(false)));
+        assert!(!leaves(18, Action::Analyze, Some(false)));
     }
 
     #[test]
     fn what_made_way_waits_for_its_lock_the_second_time() {
-        assert_eq!(on(15).statement(Action::Analyze, &[&table("t")], true), "ANALYZE \"a b\".\"t\"");
+        assert_eq!(on(15).statement(Action::Analyze, &[&table("t")], true, true), "ANALYZE \"a b\".\"t\"");
     }
 
     #[test]

@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use tg_core::Error;
 use tg_core::database::ident;
 
-use crate::freeze::Limits;
 use crate::server::Server;
 use crate::text;
 
@@ -26,8 +25,8 @@ pub(crate) struct Table {
     pub(crate) dead: i64,
     /// Rows that were changed since it was analysed.
     pub(crate) changed: i64,
-    /// Bytes of its rows and of their TOAST; `None` while somebody holds it exclusively.
-    pub(crate) size: Option<i64>,
+    /// Bytes of its rows and of their TOAST, of now where it was asked for and somebody does not hold it, else by the catalog.
+    pub(crate) size: i64,
     /// Pages of its own, by the catalog.
     pub(crate) pages: i64,
     /// Pages that a vacuum must read, by the catalog.
@@ -36,8 +35,6 @@ pub(crate) struct Table {
     pub(crate) index_pages: i64,
     /// Transactions since it was frozen, or its TOAST.
     pub(crate) freeze_age: i64,
-    /// A vacuum has something to do in its TOAST.
-    pub(crate) toast: bool,
     /// When it was last vacuumed, in seconds since 1970.
     pub(crate) vacuumed: Option<f64>,
     /// When it was last analysed, in seconds since 1970.
@@ -45,11 +42,11 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Everything there is to maintain; `limits` say which TOAST is old.
-    pub(crate) fn list(client: &mut Client, server: Server, limits: Limits) -> Result<Vec<Self>, Error> {
+    /// Everything there is to maintain; `exact`: with the sizes of now.
+    pub(crate) fn list(client: &mut Client, server: Server, exact: bool) -> Result<Vec<Self>, Error> {
         let rows = client.query(
             concat!(include_str!("sql/closed.sql"), include_str!("sql/tables.sql")),
-            &[&server.knows_only(), &limits.young()],
+            &[&server.knows_only(), &exact],
         )?;
         Ok(rows.iter().map(Self::read).collect::<Result<_, _>>()?)
     }
@@ -68,7 +65,6 @@ impl Table {
             unseen_pages: row.try_get("unseen_pages")?,
             index_pages: row.try_get("index_pages")?,
             freeze_age: row.try_get("freeze_age")?,
-            toast: row.try_get("toast")?,
             vacuumed: row.try_get("vacuumed")?,
             analyzed: row.try_get("analyzed")?,
         })
@@ -79,9 +75,9 @@ impl Table {
         ratio(self.dead, self.live + self.dead)
     }
 
-    /// Bytes with its indexes, of which, and where not even the server may look, the catalog's pages are taken.
+    /// Bytes with its indexes, about.
     pub(crate) fn bytes(&self) -> i64 {
-        self.size.unwrap_or(self.pages * PAGE) + self.index_pages * PAGE
+        self.size + self.index_pages * PAGE
     }
 
     /// For people.

@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn table(pages: i64) -> Table {
-        Table { name: "t".into(), size: Some(pages * PAGE), pages, unseen_pages: pages, ..Table::default() }
+        Table { name: "t".into(), size: pages * PAGE, pages, unseen_pages: pages, ..Table::default() }
     }
 
     #[test]

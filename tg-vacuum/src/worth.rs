@@ -42,7 +42,7 @@ mod tests {
             freeze_age,
             dead,
             live: 100 - dead,
-            size: Some(size),
+            size,
             analyzed,
             ..Table::default()
         };

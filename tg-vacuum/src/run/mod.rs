@@ -84,14 +84,16 @@ pub(crate) fn maintain(
     let limits = Limits::ask(&mut connection.client)?;
     let run = Run { session, flags, stages, access, budget, limits };
     let only = only(&mut connection.client, run.access.server)?;
-    let mut tables =
-        choice.of(Table::list(&mut connection.client, run.access.server, limits)?, limits.early())?;
+    // Where time is not short, sizes but order the tables.
+    let exact = budget.is_limited() || flags.dry_run;
+    let all = Table::list(&mut connection.client, run.access.server, exact)?;
+    let mut tables = choice.of(all, limits.early())?;
     tables.retain(|table| only.as_ref().is_none_or(|only| only.contains(&table.oid)));
     run.start(tables.len())?;
     let state = project.state()?;
     let times = Times::of(&state, &run.access.place);
     if flags.dry_run {
-        return run.dry_run(&mut connection.client, tables, &times, &state);
+        return run.dry_run(tables, &times, &state);
     }
     let _lock = session.begin_change(&state)?;
     run.all(&mut connection, tables, times, &state)
@@ -169,6 +171,7 @@ impl Run<'_> {
             board: &board,
             manner: Manner { server: self.access.server, gentle: self.flags.is_gentle() },
             budget: self.budget,
+            young: self.limits.young(),
             database: &self.access.name,
             summary: Mutex::new(Summary::new(0)),
             queue: Mutex::default(),

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use postgres::Client;
 use serde_json::{Value, json};
 use tg_core::Answer;
 use tg_core::state::State;
 
 use super::Run;
-use crate::count::Count;
 use crate::error::Error;
 use crate::summary::Summary;
 use crate::table::Table;
@@ -16,20 +14,11 @@ use crate::text;
 use crate::times::Times;
 
 impl Run<'_> {
-    pub(super) fn dry_run(
-        &self,
-        client: &mut Client,
-        tables: Vec<Table>,
-        times: &Times,
-        state: &State,
-    ) -> Result<Answer, Error> {
+    pub(super) fn dry_run(&self, tables: Vec<Table>, times: &Times, state: &State) -> Result<Answer, Error> {
         let cycle = self.cycle(state);
         let (jobs, done) = self.jobs(tables, times, cycle.as_ref());
         let (mut all, mut spent) = (Duration::ZERO, Duration::ZERO);
-        let oids: Vec<u32> = jobs.iter().map(|job| job.table.oid).collect();
-        let counts = Count::all(client, &oids);
         for job in &jobs {
-            let size = counts.get(&job.table.oid).and_then(|count| count.size);
             let predicted = job.predicted / u32::try_from(self.flags.jobs()).unwrap_or(1);
             let fits = self.budget.whole().is_none_or(|whole| spent + predicted <= whole);
             all += predicted;
@@ -38,7 +27,7 @@ impl Run<'_> {
             let facts = [
                 ("action", json!(job.action.name())),
                 ("dead_before", json!(job.table.dead)),
-                ("size_before", json!(size)),
+                ("size_before", json!(job.table.size)),
                 ("predicted_ms", json!(job.predicted.as_millis())),
                 ("fits", json!(fits)),
                 ("planned", json!(true)),
@@ -49,7 +38,7 @@ impl Run<'_> {
                 job.action.name(),
                 job.table.label(),
                 text::count(job.table.dead),
-                text::bytes(size),
+                text::bytes(Some(job.table.size)),
                 text::time(job.predicted.as_secs_f64()),
                 if fits { "" } else { "; not in this window" }
             );

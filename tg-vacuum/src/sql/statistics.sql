@@ -1,8 +1,16 @@
--- After closed.sql: what tells whether tables were maintained, and what it left. $1: their oids. A table that is gone has no size.
+-- After closed.sql: what tells whether tables were maintained, and what it left. $1: their oids. $2: an age that
+-- TOAST without a page may have. A table that is gone has no size, and indexes are left out of it: a vacuum makes none smaller.
 SELECT c.oid,
        COALESCE(pg_catalog.pg_stat_get_vacuum_count(c.oid), 0) + COALESCE(pg_catalog.pg_stat_get_analyze_count(c.oid), 0) AS done,
        COALESCE(pg_catalog.pg_stat_get_dead_tuples(c.oid), 0) AS dead,
        CASE WHEN c.oid IN (SELECT relation FROM closed) THEN NULL
-            ELSE pg_catalog.pg_total_relation_size(c.oid) END AS size
+            ELSE pg_catalog.pg_relation_size(c.oid) + COALESCE(pg_catalog.pg_relation_size(t.oid), 0) END AS size,
+       -- Whether a vacuum has anything to do in its TOAST: pages, or old transactions.
+       CASE WHEN t.oid IS NULL THEN false
+            WHEN c.oid IN (SELECT relation FROM closed) THEN true
+            ELSE COALESCE(pg_catalog.pg_relation_size(t.oid) > 0
+                          OR GREATEST(pg_catalog.age(t.relfrozenxid), pg_catalog.mxid_age(t.relminmxid)) > $2, true)
+       END AS toast
 FROM pg_catalog.pg_class c
+LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
 WHERE c.oid = ANY ($1)

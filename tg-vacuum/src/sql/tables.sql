@@ -1,6 +1,6 @@
 -- After closed.sql: what there is to maintain, tables, materialised views and the parents of partitions, with the statistics
--- of now, in no order. $1: partitioned parents below another one too. $2: an age that TOAST without a page may have.
--- Sizes are those of the rows and their TOAST alone: to open every index takes longer than all the rest.
+-- of now, in no order. $1: partitioned parents below another one too. $2: sizes of now; by the catalog otherwise, where it has
+-- any, since to open thousands of tables takes longer than all the rest. Indexes and closed tables are taken by the catalog always.
 , indexes AS MATERIALIZED (
     SELECT i.indrelid, pg_catalog.sum(x.relpages)::pg_catalog.int8 AS pages
     FROM pg_catalog.pg_index i
@@ -14,8 +14,10 @@ SELECT c.oid,
        COALESCE(pg_catalog.pg_stat_get_live_tuples(c.oid), 0) AS live,
        COALESCE(pg_catalog.pg_stat_get_dead_tuples(c.oid), 0) AS dead,
        COALESCE(pg_catalog.pg_stat_get_mod_since_analyze(c.oid), 0) AS changed,
-       CASE WHEN c.oid IN (SELECT relation FROM closed) THEN NULL
-            ELSE pg_catalog.pg_relation_size(c.oid) + COALESCE(pg_catalog.pg_relation_size(t.oid), 0) END AS size,
+       CASE WHEN c.oid IN (SELECT relation FROM closed) OR (c.relpages <> 0 AND NOT $2)
+            THEN GREATEST(c.relpages, 0)::pg_catalog.int8 * b.bytes + COALESCE(t.relpages, 0)::pg_catalog.int8 * b.bytes
+            ELSE COALESCE(pg_catalog.pg_relation_size(c.oid), 0) + COALESCE(pg_catalog.pg_relation_size(t.oid), 0)
+       END AS size,
        c.relpages::pg_catalog.int8 AS pages,
        GREATEST(c.relpages - c.relallvisible, 0)::pg_catalog.int8 AS unseen_pages,
        COALESCE(i.pages, 0) AS index_pages,
@@ -23,18 +25,13 @@ SELECT c.oid,
        GREATEST(CASE WHEN c.relfrozenxid <> '0'::pg_catalog.xid THEN pg_catalog.age(c.relfrozenxid) END,
                 CASE WHEN t.relfrozenxid <> '0'::pg_catalog.xid THEN pg_catalog.age(t.relfrozenxid) END,
                 0)::pg_catalog.int8 AS freeze_age,
-       -- Whether a vacuum has anything to do in its TOAST: dead rows, or old transactions.
-       CASE WHEN t.oid IS NULL THEN false
-            WHEN c.oid IN (SELECT relation FROM closed) THEN true
-            ELSE COALESCE(pg_catalog.pg_relation_size(t.oid) > 0
-                          OR GREATEST(pg_catalog.age(t.relfrozenxid), pg_catalog.mxid_age(t.relminmxid)) > $2, true)
-       END AS toast,
        pg_catalog.date_part('epoch', GREATEST(pg_catalog.pg_stat_get_last_vacuum_time(c.oid),
                                               pg_catalog.pg_stat_get_last_autovacuum_time(c.oid))) AS vacuumed,
        pg_catalog.date_part('epoch', GREATEST(pg_catalog.pg_stat_get_last_analyze_time(c.oid),
                                               pg_catalog.pg_stat_get_last_autoanalyze_time(c.oid))) AS analyzed
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN (SELECT pg_catalog.current_setting('block_size')::pg_catalog.int8 AS bytes) b
 LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
 LEFT JOIN indexes i ON i.indrelid = c.oid
 WHERE c.relkind IN ('r', 'm', 'p')
