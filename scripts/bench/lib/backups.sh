@@ -89,8 +89,8 @@ measure_way_back() {
 
 print_backups() {
   printf '\nA database of %s MB, each backed up %s times in turn; medians of the times, and of the ratios inside each round\n\n' "$((DATABASE_BYTES / 1000000))" "$ROUNDS"
-  jq -rs '
-    def median: sort | .[length / 2 | floor];
+  jq -L "$BENCH_SRC/lib" -rs '
+    include "median";
     def seconds: . / 10 | round / 100;
     (map(select(.way == "pg_dump_dir")) | INDEX(.round)) as $base
     | {pg_dump_dir: "pg_dump -Fd -j2 -Z zstd:1", tg_count: "tg-backup create", tg_full: "tg-backup create --tables-hash full",
@@ -106,8 +106,8 @@ print_backups() {
 
 # What the documents claim, against this run.
 judge_backups() {
-  jq -rs --slurpfile back "$WORK/way-back.jsonl" --argjson memory "$(sort -n "$WORK/memory" | tail -n 1)" '
-    def median: sort | .[length / 2 | floor];
+  jq -L "$BENCH_SRC/lib" -rs --slurpfile back "$WORK/way-back.jsonl" --argjson memory "$(sort -n "$WORK/memory" | tail -n 1)" '
+    include "median";
     # What else the machine does is in both of one round, and not the same in two.
     def ratio($a; $b): group_by(.round) | map(INDEX(.way) | .[$a].ms / .[$b].ms) | median;
     def claim($words; $value; $holds): "\(if $holds then "holds" else "DOES NOT HOLD" end): \($words): \($value)";

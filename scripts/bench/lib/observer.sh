@@ -81,8 +81,8 @@ measure_observer() {
 
 # What the watch takes decides; the pairs show what is left of it in what the machine's other work does to them.
 judge_observer() {
-  jq -rs '
-    def median: sort | .[length / 2 | floor];
+  jq -L "$BENCH_SRC/lib" -rs '
+    include "median";
     def percent: . * 1000 | round / 10;
     (group_by(.pair) | map(INDEX(.how) | .watched.tps / .unwatched.tps)) as $ratios
     | ([.[] | select(.how == "watched").share]) as $shares
