@@ -2,9 +2,16 @@
 //! over, and then report success; asked to be verbose, they tell what they did.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use postgres::config::Config;
 use postgres::error::{DbError, Severity};
+
+/// The server sends each notice by itself, a verbose vacuum four a table: who had to wait for one waits a moment longer, and reads those
+/// that follow in one go, instead of waking up for each and taking the processor from the server.
+const MOMENT: Duration = Duration::from_millis(2);
+/// Sooner after the last one, a notice had come with it.
+const AT_ONCE: Duration = Duration::from_micros(50);
 
 /// One thing that the server said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +31,9 @@ impl Notices {
     /// Hears the connection that is about to be made.
     pub(crate) fn hear(&self, config: &mut Config) {
         let heard = Arc::clone(&self.0);
+        let last = Mutex::new(Instant::now());
         config.notice_callback(move |notice| {
+            gather(&mut last.lock().unwrap_or_else(PoisonError::into_inner));
             if let Some(said) = said(&notice) {
                 heard.lock().unwrap_or_else(PoisonError::into_inner).push(said);
             }
@@ -35,6 +44,14 @@ impl Notices {
     pub(crate) fn take(&self) -> Vec<Said> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Lets further notices come before this one is heard.
+fn gather(last: &mut Instant) {
+    if last.elapsed() > AT_ONCE {
+        std::thread::sleep(MOMENT);
+    }
+    *last = Instant::now();
 }
 
 fn said(notice: &DbError) -> Option<Said> {
