@@ -57,6 +57,8 @@ impl Why {
 pub(crate) struct Work {
     /// Its tables, for people.
     pub(crate) label: String,
+    /// What it is about.
+    bytes: i64,
     /// Why it was cancelled, if it was.
     pub(crate) cancelled: Option<Why>,
 }
@@ -78,12 +80,12 @@ impl Board {
     }
 
     /// A statement begins; not when all have been stopped.
-    pub(crate) fn begin(&self, pid: i32, label: &str) -> Result<(), Why> {
+    pub(crate) fn begin(&self, pid: i32, label: &str, bytes: i64) -> Result<(), Why> {
         let mut inner = self.lock();
         if let Some(why) = &inner.stopped {
             return Err(why.clone());
         }
-        inner.at_work.insert(pid, Work { label: label.to_owned(), cancelled: None });
+        inner.at_work.insert(pid, Work { label: label.to_owned(), bytes, cancelled: None });
         Ok(())
     }
 
@@ -100,6 +102,11 @@ impl Board {
     /// Why none begins any more.
     pub(crate) fn stopped(&self) -> Option<Why> {
         self.lock().stopped.clone()
+    }
+
+    /// Whether somebody else's statement is about more than so many bytes.
+    pub(crate) fn is_beside(&self, pid: i32, bytes: i64) -> bool {
+        self.lock().at_work.iter().any(|(other, work)| *other != pid && work.bytes > bytes)
     }
 
     /// Who is at work.
@@ -127,7 +134,7 @@ mod tests {
     #[test]
     fn what_has_ended_is_not_cancelled_and_what_was_stopped_does_not_begin() {
         let board = Board::default();
-        board.begin(1, "t").unwrap();
+        board.begin(1, "t", 0).unwrap();
         board.cancel(2, &Why::Over, || unreachable!("nobody is at work there"));
         board.cancel(1, &Why::Over, || true);
         board.cancel(1, &Why::Deadline, || unreachable!("it was told already"));
@@ -135,6 +142,15 @@ mod tests {
         board.cancel(1, &Why::Over, || unreachable!("it has ended"));
         board.stop(&Why::Interrupted);
         board.stop(&Why::Over);
-        assert_eq!(board.begin(1, "u"), Err(Why::Interrupted));
+        assert_eq!(board.begin(1, "u", 0), Err(Why::Interrupted));
+    }
+
+    #[test]
+    fn a_statement_is_beside_those_of_others_and_only_while_they_run() {
+        let board = Board::default();
+        board.begin(1, "large", 100).unwrap();
+        assert!(board.is_beside(2, 99) && !board.is_beside(2, 100) && !board.is_beside(1, 99));
+        board.end(1);
+        assert!(!board.is_beside(2, 99));
     }
 }

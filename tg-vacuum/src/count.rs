@@ -23,18 +23,9 @@ impl Count {
     /// What is counted of tables, by oid; a look that fails only makes us know less. `young`: an age at which nothing has to be
     /// frozen yet.
     pub(crate) fn all(connection: &mut Connection, oids: &[u32], young: i32) -> HashMap<u32, Self> {
-        let rows = Self::rows(connection, oids, young).unwrap_or_default();
-        rows.iter().filter_map(|row| Self::read(row).ok()).collect()
-    }
-
-    /// Asked twice for each statement, so it is prepared once.
-    fn rows(connection: &mut Connection, oids: &[u32], young: i32) -> Result<Vec<Row>, postgres::Error> {
         let query = concat!(include_str!("sql/closed.sql"), include_str!("sql/statistics.sql"));
-        let statement = match &connection.counting {
-            Some(statement) => statement,
-            None => connection.counting.insert(connection.client.prepare(query)?),
-        };
-        connection.client.query(statement, &[&oids, &young])
+        let rows = connection.ask(query, &[&oids, &young]).unwrap_or_default();
+        rows.iter().filter_map(|row| Self::read(row).ok()).collect()
     }
 
     fn read(row: &Row) -> Result<(u32, Self), postgres::Error> {

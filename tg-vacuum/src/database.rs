@@ -1,8 +1,10 @@
 //! Connections to the project's database, and their manners.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use postgres::{Client, Statement};
+use postgres::types::ToSql;
+use postgres::{Client, Row, Statement};
 use tg_core::Session;
 use tg_core::container::Container;
 use tg_core::database::{DatabaseFlags, Target};
@@ -68,8 +70,10 @@ pub(crate) struct Connection {
     pub(crate) notices: Notices,
     /// The server's process.
     pub(crate) pid: i32,
-    /// How tables are counted, once it was asked.
-    pub(crate) counting: Option<Statement>,
+    /// What was asked before.
+    prepared: HashMap<&'static str, Statement>,
+    /// Whether commits do not wait for the disk.
+    lazy: bool,
 }
 
 impl Access {
@@ -106,7 +110,7 @@ impl Access {
         let _ = client.batch_execute("SET lc_messages = 'C'");
         // From 14 on: the server ends what we began soon after we were killed.
         let _ = client.batch_execute("SET client_connection_check_interval = '500ms'");
-        Ok(Connection { client, notices, pid, counting: None })
+        Ok(Connection { client, notices, pid, prepared: HashMap::new(), lazy: false })
     }
 }
 
@@ -139,10 +143,29 @@ impl Connection {
         Ok(())
     }
 
-    /// Commits of this connection do not wait for the disk, which thousands of small tables would do one by one. What a crash
-    /// may take back, the last moment's statistics, is nobody's data; what is written still is in its order.
-    pub(crate) fn commit_lazily(&mut self) -> Result<(), tg_core::Error> {
-        Ok(self.client.batch_execute("SET synchronous_commit = off")?)
+    /// Asks what is asked many times, and so is prepared once.
+    pub(crate) fn ask(
+        &mut self,
+        query: &'static str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, postgres::Error> {
+        let statement = match self.prepared.get(query) {
+            Some(statement) => statement,
+            None => self.prepared.entry(query).or_insert(self.client.prepare(query)?),
+        };
+        self.client.query(statement, values)
+    }
+
+    /// Whether commits of this connection do not wait for the disk, which thousands of small tables would do one by one; else they
+    /// are as the server has them. What a crash may take back, the last moment's statistics, is nobody's data; what is written
+    /// still is in its order.
+    pub(crate) fn commit_lazily(&mut self, lazy: bool) -> Result<(), postgres::Error> {
+        if lazy != self.lazy {
+            let set = if lazy { "SET synchronous_commit = off" } else { "RESET synchronous_commit" };
+            self.client.batch_execute(set)?;
+            self.lazy = lazy;
+        }
+        Ok(())
     }
 
     /// Waits until everything that was committed lazily is on disk: by a commit that waits, which only one that has written

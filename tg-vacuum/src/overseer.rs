@@ -37,13 +37,13 @@ pub(crate) struct Overseer<'a> {
 }
 
 impl Overseer<'_> {
-    /// Until no worker is left.
+    /// Until no worker is left. A worker that ends may unpark this thread.
     pub(crate) fn watch(mut self, workers: &AtomicUsize) -> Result<(), Error> {
         let mut waits: HashMap<(i32, i32), Instant> = HashMap::new();
         let (mut looked, mut told) = (Instant::now(), Instant::now());
         let mut blind = false;
         while workers.load(Ordering::Acquire) > 0 {
-            std::thread::sleep(TICK);
+            std::thread::park_timeout(TICK);
             if let Some(why) = self.end() {
                 self.board.stop(&why);
                 for pid in self.board.at_work().keys() {
@@ -94,7 +94,7 @@ impl Overseer<'_> {
             waits.clear();
             return Ok(());
         }
-        let rows = self.connection.client.query(include_str!("sql/waiters.sql"), &[&ours])?;
+        let rows = self.connection.ask(include_str!("sql/waiters.sql"), &[&ours])?;
         let now = Instant::now();
         let mut seen = HashMap::new();
         for row in &rows {
@@ -117,7 +117,7 @@ impl Overseer<'_> {
     }
 
     fn tell(&mut self) -> Result<(), Error> {
-        let rows = self.connection.client.query(include_str!("sql/progress.sql"), &[]).unwrap_or_default();
+        let rows = self.connection.ask(include_str!("sql/progress.sql"), &[]).unwrap_or_default();
         let at_work = self.board.at_work();
         let (mut scanned, mut total) = (0, 0);
         for row in &rows {

@@ -119,7 +119,7 @@ impl Task {
         budget: Budget,
     ) -> Result<Outcome, Error> {
         let label = self.index.label();
-        if let Err(why) = board.begin(worker.pid, &label) {
+        if let Err(why) = board.begin(worker.pid, &label, self.index.size.unwrap_or(0)) {
             return Ok(Outcome::Left(why.sentence()));
         }
         let msg = self.sentence();

@@ -25,7 +25,6 @@ impl Run<'_> {
         for _ in 0..jobs {
             let mut worker = self.access.connect()?;
             worker.throttle(self.flags.throttle(), self.access.server)?;
-            worker.commit_lazily()?;
             if let Some(target) = target {
                 let set = format!("SET default_statistics_target = {target}");
                 worker.client.batch_execute(&set).map_err(CoreError::from)?;
@@ -34,9 +33,10 @@ impl Run<'_> {
         }
         let workers = AtomicUsize::new(jobs);
         let problems: Mutex<Vec<Error>> = Mutex::default();
+        let watching = std::thread::current();
         std::thread::scope(|scope| {
             for mut worker in connections {
-                let (workers, problems) = (&workers, &problems);
+                let (workers, problems, watching) = (&workers, &problems, &watching);
                 scope.spawn(move || {
                     if let Err(error) = shop.work(&mut worker) {
                         // The others end what they do.
@@ -44,6 +44,7 @@ impl Run<'_> {
                         held(problems).push(error);
                     }
                     workers.fetch_sub(1, Ordering::Release);
+                    watching.unpark();
                 });
             }
             let overseer = Overseer {
