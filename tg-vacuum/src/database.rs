@@ -1,7 +1,7 @@
 //! Connections to the project's database, and their manners.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::types::ToSql;
 use postgres::{Client, Row, Statement};
@@ -19,6 +19,11 @@ use crate::server::Server;
 const GENTLE_DELAY: &str = "10ms";
 /// …each time that it has done so much: ten pages that it changes, or two hundred that it finds in memory.
 const GENTLE_LIMIT: &str = "200";
+
+/// So long a session that was ended may hold its table.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How often it is looked for.
+const POLL: Duration = Duration::from_millis(20);
 
 /// How much of the server a run may take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -175,9 +180,15 @@ impl Connection {
         self.client.batch_execute("SELECT pg_catalog.lo_unlink(pg_catalog.lo_create(0))")
     }
 
-    /// Ends what a killed run of this tool left at work, which would hold its table against us; how many there were.
+    /// Ends what a killed run of this tool left at work, and waits until it is gone: it would hold its table against us. How many
+    /// there were.
     pub(crate) fn end_orphans(&mut self) -> Result<u64, tg_core::Error> {
-        Ok(self.client.execute(include_str!("sql/orphans.sql"), &[])?)
+        let query = include_str!("sql/orphans.sql");
+        let (found, begun) = (self.client.execute(query, &[])?, Instant::now());
+        while found > 0 && begun.elapsed() < FAREWELL && self.client.execute(query, &[])? > 0 {
+            std::thread::sleep(POLL);
+        }
+        Ok(found)
     }
 
     /// No statement runs longer than this; `None`: as long as it takes.

@@ -128,6 +128,31 @@ fn who_waits_behind_us_does_not_wait_longer_than_the_lock_timeout() {
 }
 
 #[test]
+fn a_session_that_a_killed_run_left_is_ended_and_one_that_only_looks_is_not() {
+    let db = Database::create("orphans", &bloated("big", 100_000, 3));
+    let ours = |settings: &str| {
+        let mut client = db.client();
+        client.batch_execute(&format!("SET application_name = 'tg-vacuum'; {settings}")).unwrap();
+        client
+    };
+    let mut killed = ours("SET vacuum_cost_delay = '100ms'; SET vacuum_cost_limit = 1");
+    let mut looking = ours("");
+    std::thread::scope(|scope| {
+        let killed = scope.spawn(move || killed.batch_execute("VACUUM big"));
+        let looking = scope.spawn(move || looking.batch_execute("SELECT pg_sleep(3)"));
+        db.until(
+            "SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = current_database() \
+             AND application_name = 'tg-vacuum' AND wait_event IN ('VacuumDelay', 'PgSleep')",
+        );
+        let ran = db.vacuum(&[]);
+        assert!(ran.warned("orphaned"), "{ran:?}");
+        assert!(killed.join().unwrap().is_err());
+        assert!(looking.join().unwrap().is_ok());
+        assert_eq!((ran.exit, &ran.table("big")["dead_after"]), (0, &0.into()), "{ran:?}");
+    });
+}
+
+#[test]
 fn a_name_that_none_has_changes_nothing_and_the_chosen_are_done_alone() {
     let db = Database::create("chosen", ODD);
     let ran = db.vacuum(&["--tables", "hel"]);
