@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use postgres::types::ToSql;
 use postgres::{Client, Row, Statement};
+use serde_json::json;
 use tg_core::Session;
 use tg_core::container::Container;
 use tg_core::database::{DatabaseFlags, Target};
@@ -180,15 +181,20 @@ impl Connection {
         self.client.batch_execute("SELECT pg_catalog.lo_unlink(pg_catalog.lo_create(0))")
     }
 
-    /// Ends what a killed run of this tool left at work, and waits until it is gone: it would hold its table against us. How many
-    /// there were.
-    pub(crate) fn end_orphans(&mut self) -> Result<u64, tg_core::Error> {
+    /// Ends what a killed run of this tool left at work, says so, and waits until it is gone: it would hold its table against us.
+    pub(crate) fn end_orphans(&mut self, session: &Session) -> Result<(), tg_core::Error> {
         let query = include_str!("sql/orphans.sql");
         let (found, begun) = (self.client.execute(query, &[])?, Instant::now());
-        while found > 0 && begun.elapsed() < FAREWELL && self.client.execute(query, &[])? > 0 {
-            std::thread::sleep(POLL);
+        if found == 0 {
+            return Ok(());
         }
-        Ok(found)
+        let msg = format!("{found} sessions that a killed run left at work were ended");
+        session.emit.warning("orphaned", &msg, json!({"sessions": found}))?;
+        while begun.elapsed() < FAREWELL && self.client.execute(query, &[])? > 0 {
+            session.check("waiting for what a killed run left at work")?;
+            session.deadline.sleep(POLL);
+        }
+        Ok(())
     }
 
     /// No statement runs longer than this; `None`: as long as it takes.

@@ -61,11 +61,7 @@ pub(crate) fn reindex(
         return reindex.dry_run(&candidates.tasks, &times);
     }
     let _lock = session.begin_change(&state)?;
-    let orphans = connection.end_orphans()?;
-    if orphans > 0 {
-        let msg = format!("{orphans} sessions that a killed run left at work were ended");
-        session.emit.warning("orphaned", &msg, json!({"sessions": orphans}))?;
-    }
+    connection.end_orphans(session)?;
     let free = disk::free(&Engine::connect()?, reindex.access.container(), &mut connection);
     let done = reindex.all(&mut connection, candidates.tasks, &mut times, free)?;
     if let Err(error) = times.save() {

@@ -154,11 +154,7 @@ impl Run<'_> {
         times: Times,
         state: &State,
     ) -> Result<Answer, Error> {
-        let orphans = connection.end_orphans()?;
-        if orphans > 0 {
-            let msg = format!("{orphans} sessions that a killed run left at work were ended");
-            self.session.emit.warning("orphaned", &msg, json!({"sessions": orphans}))?;
-        }
+        connection.end_orphans(self.session)?;
         let cycle = self.cycle(state);
         let (jobs, done_before) = self.jobs(tables, &times, cycle.as_ref());
         if let Some(cycle) = &cycle {
