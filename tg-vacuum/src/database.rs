@@ -188,7 +188,7 @@ impl Connection {
         if found == 0 {
             return Ok(());
         }
-        let msg = format!("{found} sessions that a killed run left at work were ended");
+        let msg = format!("sessions that a killed run left at work were ended: {found}");
         session.emit.warning("orphaned", &msg, json!({"sessions": found}))?;
         while begun.elapsed() < FAREWELL && self.client.execute(query, &[])? > 0 {
             session.check("waiting for what a killed run left at work")?;

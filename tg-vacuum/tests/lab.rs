@@ -137,6 +137,9 @@ fn a_session_that_a_killed_run_left_is_ended_and_one_that_only_looks_is_not() {
     };
     let mut killed = ours("SET vacuum_cost_delay = '100ms'; SET vacuum_cost_limit = 1");
     let mut looking = ours("");
+    // Who looks keeps what was there for a transaction that is still open, in another test's database, too.
+    let deleted: String = db.one("SELECT pg_current_xact_id()::text");
+    db.until(&format!("SELECT pg_snapshot_xmin(pg_current_snapshot()) > '{deleted}'::xid8"));
     std::thread::scope(|scope| {
         let killed = scope.spawn(move || killed.batch_execute("VACUUM big"));
         let looking = scope.spawn(move || looking.batch_execute("SELECT pg_sleep(3)"));
