@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
@@ -20,8 +21,12 @@ case \"$*\" in
 esac
 ";
 
+/// Where the next project's HAProxy is to be told what to do. The tool binds it to see whether it is free, so two can't share one.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(15901);
+
 struct Project {
     dir: tempfile::TempDir,
+    admin_port: u16,
 }
 
 struct Ran {
@@ -42,7 +47,8 @@ fn port() -> Value {
 
 impl Project {
     fn new() -> Self {
-        let project = Project { dir: tempfile::tempdir().unwrap() };
+        let admin_port = NEXT_PORT.fetch_add(1, Ordering::Relaxed);
+        let project = Project { dir: tempfile::tempdir().unwrap(), admin_port };
         fs::create_dir_all(project.path("p")).unwrap();
         project.put("p/compose.yaml", "services: {}\n");
         project.put("p/.env", "SECRET=s3cret\r\nTAG=1.4.0");
@@ -50,7 +56,7 @@ impl Project {
         fs::set_permissions(project.path("docker"), fs::Permissions::from_mode(0o755)).unwrap();
         project.put("version", "2.26.1-4\n");
         project.before(&json!({"services": {"api": {"ports": [port()]}}, "x-tg": {"worker": "jobs"}}));
-        let balancer = json!({"haproxy": "127.0.0.1:15997", "backend": "api"});
+        let balancer = json!({"haproxy": format!("127.0.0.1:{admin_port}"), "backend": "api"});
         project.after(&json!({
             "services": {"api": {}, "lb": {"ports": [port()]}}, "x-tg": {"worker": "jobs", "balancer": balancer},
         }));
@@ -89,7 +95,10 @@ impl Project {
     fn init(&self, words: &[&str]) -> Ran {
         let path = format!("{}:{}", self.dir.path().display(), std::env::var("PATH").unwrap());
         let mut command = Command::cargo_bin("tg-swap").unwrap();
-        command.args(["init", "--admin-port", "15997"]).args(words).current_dir(self.path("p"));
+        command
+            .args(["init", "--admin-port", &self.admin_port.to_string()])
+            .args(words)
+            .current_dir(self.path("p"));
         command.env("PATH", path).env_remove("COMPOSE_FILE").env_remove("TG_RUN_ID").env("TG_FORMAT", "json");
         let output = command.output().unwrap();
         let lines = String::from_utf8(output.stdout).unwrap();
@@ -176,7 +185,8 @@ fn a_run_that_was_killed_can_be_gone_on_with_and_taken_back() {
     for way in ["--apply", "--undo"] {
         let project = Project::new();
         let before = project.files();
-        assert_eq!(project.init(&["--apply"]).exit, 0);
+        let ran = project.init(&["--apply"]);
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
         let after = project.files();
         // As if killed before the last two files were written.
         fs::remove_file(project.path("p/compose.tg.yaml")).unwrap();
