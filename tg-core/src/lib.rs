@@ -53,6 +53,7 @@ mod text;
 pub mod thread;
 pub mod throwaway;
 pub mod tls;
+pub mod truth;
 pub mod url;
 pub mod version;
 mod volume;
@@ -61,6 +62,7 @@ pub use error::Error;
 pub use exit::Exit;
 pub use fault::Fault;
 pub use session::{Answer, Session};
+pub use truth::Truth;
 
 /// Bytes as lower-case hexadecimal digits, as sha256sum(1) prints them.
 #[must_use]
