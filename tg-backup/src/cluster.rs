@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use postgres::Client;
 use tg_core::Fault;
 use tg_core::backup::database::Database;
+use tg_core::database::Client;
 use tg_core::database::{Target, ident, literal};
 
 use crate::error::Error;
@@ -90,7 +90,7 @@ impl Cluster {
     }
 
     /// Runs statements; the server takes several in one text as one transaction.
-    pub(crate) fn execute(&mut self, sql: &str) -> Result<(), postgres::Error> {
+    pub(crate) fn execute(&mut self, sql: &str) -> Result<(), tg_core::database::QueryError> {
         self.client.batch_execute(sql)
     }
 

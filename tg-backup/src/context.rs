@@ -36,7 +36,7 @@ impl<'a> Context<'a> {
     /// Finds everything and tells it in the first line; nothing is connected to or changed yet.
     pub(crate) fn open(session: &'a Session, cli: &Cli, command: &str, about: &str) -> Result<Self, Error> {
         let project = Project::load(session)?;
-        let engine = Engine::connect()?;
+        let engine = Engine::connect(&session.bounds())?;
         let target = Target::find(session, &project, &engine, &cli.database)?;
         Self::tell(session, cli, project, (Some(engine), target), (command, about))
     }
@@ -91,7 +91,7 @@ impl<'a> Context<'a> {
         if let Some(engine) = self.engine.get() {
             return Ok(engine);
         }
-        let engine = Engine::connect()?;
+        let engine = Engine::connect(&self.session.bounds())?;
         Ok(self.engine.get_or_init(|| engine))
     }
 

@@ -71,8 +71,8 @@ pub(crate) enum Error {
     NothingKept(String),
 }
 
-impl From<postgres::Error> for Error {
-    fn from(error: postgres::Error) -> Self {
+impl From<tg_core::database::QueryError> for Error {
+    fn from(error: tg_core::database::QueryError) -> Self {
         Error::Core(error.into())
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use postgres::GenericClient;
 pub(crate) use tg_core::backup::facts::{Extension, Facts, LargeObjects, Sequence, Table, rows};
+use tg_core::database::Client;
 
 use crate::error::Error;
 
@@ -16,7 +16,7 @@ const EXTENSIONS: &str = "SELECT extname::text, extversion FROM pg_catalog.pg_ex
 const ROLES: &str = "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname";
 
 /// The tables of a database, not counted yet.
-pub(crate) fn tables(client: &mut impl GenericClient) -> Result<Vec<Table>, Error> {
+pub(crate) fn tables(client: &mut Client) -> Result<Vec<Table>, Error> {
     let row = |row: &postgres::Row| Table {
         oid: row.get(0),
         schema: row.get(1),
@@ -30,7 +30,7 @@ pub(crate) fn tables(client: &mut impl GenericClient) -> Result<Vec<Table>, Erro
 }
 
 /// Fills in the sizes. It waits for whoever has locked a table.
-pub(crate) fn sizes(client: &mut impl GenericClient, tables: &mut [Table]) -> Result<(), Error> {
+pub(crate) fn sizes(client: &mut Client, tables: &mut [Table]) -> Result<(), Error> {
     let oids: Vec<u32> = tables.iter().map(|t| t.oid).collect();
     let rows = client.query(SIZES, &[&oids])?;
     // A table that was dropped meanwhile has none.
@@ -42,7 +42,7 @@ pub(crate) fn sizes(client: &mut impl GenericClient, tables: &mut [Table]) -> Re
     Ok(())
 }
 
-pub(crate) fn sequences(client: &mut impl GenericClient) -> Result<Vec<Sequence>, Error> {
+pub(crate) fn sequences(client: &mut Client) -> Result<Vec<Sequence>, Error> {
     let row = |r: &postgres::Row| Sequence { schema: r.get(0), name: r.get(1), last: r.get(2), later: None };
     Ok(client.query(SEQUENCES, &[])?.iter().map(row).collect())
 }
@@ -56,13 +56,13 @@ pub(crate) fn sequences_later(earlier: &mut [Sequence], now: &[Sequence]) {
     }
 }
 
-pub(crate) fn extensions(client: &mut impl GenericClient) -> Result<Vec<Extension>, Error> {
+pub(crate) fn extensions(client: &mut Client) -> Result<Vec<Extension>, Error> {
     let row = |r: &postgres::Row| Extension { name: r.get(0), version: r.get(1) };
     Ok(client.query(EXTENSIONS, &[])?.iter().map(row).collect())
 }
 
 /// The server's roles, without those that every server has.
-pub(crate) fn roles(client: &mut impl GenericClient) -> Result<Vec<String>, Error> {
+pub(crate) fn roles(client: &mut Client) -> Result<Vec<String>, Error> {
     Ok(client.query(ROLES, &[])?.iter().map(|r| r.get(0)).collect())
 }
 

@@ -100,7 +100,7 @@ fn compare(ctx: &Context, name: &str, manifest: &Manifest, depth: Depth) -> Resu
 
 /// Reads a database that nobody else writes to.
 pub(crate) fn read(
-    connect: &(dyn Fn() -> Result<postgres::Client, Error> + Sync),
+    connect: &(dyn Fn() -> Result<tg_core::database::Client, Error> + Sync),
     depth: Depth,
 ) -> Result<Facts, Error> {
     let mut client = connect()?;

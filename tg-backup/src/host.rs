@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tg_core::Error as CoreError;
-use tg_core::process::Runner;
 
 use crate::clients::{Call, Complaints, passfile};
 use crate::context::Context;
@@ -21,7 +20,7 @@ pub(crate) fn run(ctx: &Context, call: &Call) -> Result<(), Error> {
     command.args(&words[1..]).env("PATH", path(major_of(ctx)?)).env("PGPASSFILE", passfile.path());
     command.env("PGAPPNAME", crate::TOOL).envs(ctx.target.client_environment());
     let mut complaints = Complaints::of(ctx, call);
-    let runner = Runner { emit: &ctx.session.emit, deadline: ctx.session.deadline };
+    let runner = ctx.session.runner();
     let give_up = || ctx.session.check("").is_err() || (call.give_up)();
     let status = runner.stream_unless::<Error>(&mut command, &give_up, |stream, line| {
         complaints.hear(stream, line);

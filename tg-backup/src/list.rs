@@ -49,7 +49,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &ListOptions) -> Result
 }
 
 fn in_server(session: &Session, cli: &Cli, project: &Project) -> Result<Vec<Marked>, Error> {
-    let target = Target::find(session, project, &Engine::connect()?, &cli.database)?;
+    let target = Target::find(session, project, &Engine::connect(&session.bounds())?, &cli.database)?;
     let mut marked = Cluster::open(&target)?.marked(&target.name)?;
     marked.retain(|m| m.mark.tg != Kind::New);
     Ok(marked)

@@ -1,6 +1,6 @@
 //! How many locks a server can hold: a dump takes one on each table, and again in each of its workers.
 
-use postgres::GenericClient;
+use tg_core::database::Client;
 
 use crate::error::Error;
 
@@ -20,7 +20,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    pub(crate) fn of(client: &mut impl GenericClient) -> Result<Self, Error> {
+    pub(crate) fn of(client: &mut Client) -> Result<Self, Error> {
         let mut number = |sql: &str| -> Result<usize, Error> {
             Ok(usize::try_from(client.query_one(sql, &[])?.get::<_, i64>(0)).unwrap_or(0))
         };

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use postgres::{Client, IsolationLevel, Transaction};
 use serde_json::json;
+use tg_core::database::{Client, Transaction};
 
 use crate::baseline::Baseline;
 use crate::context::Context;
@@ -55,12 +55,7 @@ impl Watch {
 
     /// What would be lost now, by table.
     pub(crate) fn look(&mut self) -> Result<Vec<Lost>, Error> {
-        let mut transaction = self
-            .client
-            .build_transaction()
-            .isolation_level(IsolationLevel::RepeatableRead)
-            .read_only(true)
-            .start()?;
+        let mut transaction = self.client.reading()?;
         self.seen = transaction.query_one(NEXT, &[])?.get(0);
         let mut tables = facts::tables(&mut transaction)?;
         let lost = match &self.baseline {

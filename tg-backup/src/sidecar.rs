@@ -48,7 +48,7 @@ fn ended(ctx: &Context, call: &Call, job: &Job) -> Result<(), Error> {
     let emit = &ctx.session.emit;
     emit.explain(&format!("running {} in a container of image {}", job.command.join(" "), job.image));
     // A throwaway server may be in the making beside us, and the engine façade serves one thread.
-    let engine = Engine::connect()?;
+    let engine = Engine::connect(&ctx.session.bounds())?;
     let mut complaints = Complaints::of(ctx, call);
     let code = std::thread::scope(|scope| {
         let (running, ended) = mpsc::channel::<()>();
@@ -68,7 +68,7 @@ fn guard(ctx: &Context, call: &Call, name: &str, ended: &Receiver<()>) {
     while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(TICK) {
         if ctx.session.check("").is_err() || (call.give_up)() {
             // What can't be removed now is swept by the next run.
-            let _ = Engine::connect().and_then(|engine| engine.remove_own(name));
+            let _ = Engine::connect(&ctx.session.bounds()).and_then(|engine| engine.remove_own(name));
         }
     }
 }

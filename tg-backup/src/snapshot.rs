@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use postgres::Client;
 use serde_json::json;
+use tg_core::database::Client;
 
 use crate::context::Context;
 use crate::error::Error;

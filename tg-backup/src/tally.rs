@@ -4,8 +4,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use postgres::{Client, GenericClient};
 use tg_core::backup::Depth;
+use tg_core::database::Client;
 use tg_core::thread::joined;
 
 use crate::error::Error;
@@ -152,7 +152,7 @@ struct Row {
 }
 
 /// Counts tables in whatever snapshot the connection has.
-pub(crate) fn count(client: &mut impl GenericClient, tables: &mut [Table]) -> Result<(), Error> {
+pub(crate) fn count(client: &mut Client, tables: &mut [Table]) -> Result<(), Error> {
     for batch in batches(tables) {
         let rows = ask(client, tables, &batch, Depth::Count)?;
         fill(tables, rows);
@@ -160,12 +160,7 @@ pub(crate) fn count(client: &mut impl GenericClient, tables: &mut [Table]) -> Re
     Ok(())
 }
 
-fn ask(
-    client: &mut impl GenericClient,
-    tables: &[Table],
-    batch: &[usize],
-    depth: Depth,
-) -> Result<Vec<Row>, Error> {
+fn ask(client: &mut Client, tables: &[Table], batch: &[usize], depth: Depth) -> Result<Vec<Row>, Error> {
     let sql = batch.iter().map(|&i| question(i, &tables[i], depth)).collect::<Vec<_>>();
     let row = |r: &postgres::Row| Row {
         table: usize::try_from(r.get::<_, i64>(0)).unwrap_or(usize::MAX),

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use postgres::Client;
 use serde_json::json;
+use tg_core::database::Client;
 
 use crate::backends::Session;
 use crate::context::Context;

@@ -86,7 +86,7 @@ impl Compose {
     /// Compose's hash of a service's configuration; a container with another one is out of date.
     pub fn hash(&self, runner: Runner, service: &str) -> Result<String, Error> {
         let text = runner
-            .capture(&mut self.command(&["--profile", "*", "config", "--hash", service]))
+            .ask(&mut self.command(&["--profile", "*", "config", "--hash", service]))
             .map_err(unreadable)?;
         Ok(text.split_whitespace().last().unwrap_or_default().to_owned())
     }
@@ -94,7 +94,7 @@ impl Compose {
     /// The hashes of all services, by name.
     pub fn hashes(&self, runner: Runner) -> Result<HashMap<String, String>, Error> {
         let text = runner
-            .capture(&mut self.command(&["--profile", "*", "config", "--hash", "*"]))
+            .ask(&mut self.command(&["--profile", "*", "config", "--hash", "*"]))
             .map_err(unreadable)?;
         let pair = |line: &str| line.split_once(' ').map(|(name, hash)| (name.to_owned(), hash.to_owned()));
         Ok(text.lines().filter_map(pair).collect())
@@ -104,7 +104,7 @@ impl Compose {
     pub fn config(&self, runner: Runner, more: &[&str]) -> Result<Value, Error> {
         let mut words = vec!["--profile", "*", "config", "--format", "json"];
         words.extend(more);
-        let text = runner.capture(&mut self.command(&words)).map_err(unreadable)?;
+        let text = runner.ask(&mut self.command(&words)).map_err(unreadable)?;
         serde_json::from_str(&text).map_err(|e| Error::Compose {
             problem: format!("docker compose config printed no JSON: {e}"),
             hint: "Compose v2 is needed; see docker compose version".into(),

@@ -4,22 +4,32 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use postgres::config::{Host, SslMode};
+use postgres::config::Host;
 use postgres::error::SqlState;
-use postgres::{Client, Config, NoTls};
+use tokio_postgres::Config;
+use tokio_postgres::config::SslMode;
 
+use crate::bounds::Bounds;
+pub use crate::client::{Client, Notices, QueryError, Transaction, Values};
 use crate::container::Container;
 use crate::engine::Engine;
 use crate::project::Project;
 use crate::session::Session;
 use crate::settings::process_env;
-pub use crate::sql::{describe, ident, literal};
+use crate::sql::describe;
+pub use crate::sql::{ident, literal};
 use crate::tls::{self, Tls};
 use crate::{Error, passfile};
 
 /// PostgreSQL's port.
 pub const PORT: u16 = 5432;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Nothing of the application's fires because we connect or define something: since 17, for superusers.
+const FIRE_NOTHING: &str = "-c event_triggers=off";
+/// Limits that an administrator sets for the application's sessions must not end ours, as far as the server knows them.
+const UNHURRIED: &str = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.unnest(ARRAY['statement_timeout', \
+    'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout']) AS known(name) \
+    WHERE pg_catalog.current_setting(name, true) IS NOT NULL";
 
 /// Flags of every tool that speaks with the database.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -48,16 +58,18 @@ pub struct Target {
     inside: u16,
     password: Option<String>,
     tls: Tls,
+    bounds: Bounds,
 }
 
 impl Target {
     /// What is written: in the URL file, else in the environment of the database service
     /// (`POSTGRES_*`), else in `DATABASE_URL` of the application. Nothing is asked whether it is there.
     pub fn written(session: &Session, project: &Project, flags: &DatabaseFlags) -> Result<Self, Error> {
-        let target = match url_file(project, flags)? {
+        let mut target = match url_file(project, flags)? {
             Some((text, origin)) => Self::from_url(&text, &origin)?,
             None => Self::from_project(project)?,
         };
+        target.bounds = session.bounds();
         if let Some(password) = &target.password {
             session.emit.redactor().learn(password);
         }
@@ -103,6 +115,7 @@ impl Target {
                 inside: PORT,
                 password: of("POSTGRES_PASSWORD"),
                 tls: Tls::Off,
+                bounds: Bounds::none(),
             });
         }
         let services = project.api.iter().chain(&project.worker).chain(std::iter::once(&project.migrate));
@@ -139,6 +152,7 @@ impl Target {
             password: config.get_password().map(|p| String::from_utf8_lossy(p).into_owned()),
             user,
             tls,
+            bounds: Bounds::none(),
         })
     }
 
@@ -167,7 +181,7 @@ impl Target {
 
     /// A server's socket in a directory of this host.
     #[must_use]
-    pub fn socket(directory: &Path, user: &str, name: &str) -> Self {
+    pub fn socket(directory: &Path, user: &str, name: &str, bounds: Bounds) -> Self {
         Target {
             host: directory.display().to_string(),
             port: PORT,
@@ -177,7 +191,14 @@ impl Target {
             inside: PORT,
             password: None,
             tls: Tls::Off,
+            bounds,
         }
+    }
+
+    /// The same, asked no longer than these allow.
+    #[must_use]
+    pub fn bounded(self, bounds: Bounds) -> Self {
+        Target { bounds, ..self }
     }
 
     /// What PostgreSQL's own clients take from the environment: in the network namespace of the
@@ -205,15 +226,15 @@ impl Target {
 
     /// Connects to the database, or to another one of the same server.
     pub fn connect(&self, tool: &str, other: Option<&str>) -> Result<Client, Error> {
-        self.connect_with(tool, other, |_| ())
+        self.connect_heard(tool, other, || Box::new(drop))
     }
 
-    /// Connects as [`Self::connect`] does, after a last word of the caller, such as who hears notices.
-    pub fn connect_with(
+    /// The same, with somebody who hears the server's notices.
+    pub fn connect_heard(
         &self,
         tool: &str,
         other: Option<&str>,
-        adjust: impl FnOnce(&mut Config),
+        notices: impl Fn() -> Notices,
     ) -> Result<Client, Error> {
         let mut config = Config::new();
         config
@@ -227,12 +248,16 @@ impl Target {
         if let Some(password) = &self.password {
             config.password(password);
         }
-        adjust(&mut config);
-        let client = match self.tls.connector()? {
-            Some(tls) => config.connect(tls),
-            None => config.connect(NoTls),
+        let connect =
+            |config: &Config| Client::connect(config, self.tls.connector()?, &self.bounds, notices());
+        let quiet = config.clone().options(FIRE_NOTHING).to_owned();
+        let made = match connect(&quiet)? {
+            Err(error) if does_not_take(&error) => connect(&config)?,
+            made => made,
         };
-        client.map_err(|e| self.refused(&e))
+        let mut client = made.map_err(|e| self.refused(&e))?;
+        client.query(UNHURRIED, &[])?;
+        Ok(client)
     }
 
     fn refused(&self, error: &postgres::Error) -> Error {
@@ -250,6 +275,17 @@ impl Target {
             _ => Error::DatabaseUnreachable { place, problem },
         }
     }
+}
+
+/// Whether a server, or a pooler before it, does not take our options: it does not know them, or we may not set them.
+fn does_not_take(error: &postgres::Error) -> bool {
+    let known = [
+        SqlState::UNDEFINED_OBJECT,
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        SqlState::CANT_CHANGE_RUNTIME_PARAM,
+        SqlState::PROTOCOL_VIOLATION,
+    ];
+    error.code().is_some_and(|code| known.contains(code))
 }
 
 impl std::fmt::Debug for Target {

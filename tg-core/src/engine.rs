@@ -2,6 +2,7 @@
 //! Never call it from inside another runtime, nor from a callback of the `postgres` crate.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::time::Duration;
 
 use bollard::Docker;
@@ -10,17 +11,22 @@ use bollard::models::ImageInspect;
 use bollard::query_parameters as query;
 use futures_util::StreamExt;
 use tokio::runtime::Runtime;
+use tokio::time::error::Elapsed;
 
 use crate::Error;
+use crate::bounds::{Bounds, GRACE};
 use crate::container::{Container, PROJECT_LABEL, SERVICE_LABEL};
 
 /// How long one question to the engine may take; stopping and waiting have their own limits.
 pub(crate) const ANSWER: Duration = Duration::from_mins(1);
+/// What is being done while an answer is waited for.
+const ASKING: &str = "waiting for the docker engine";
 
 /// A connection to the engine that `DOCKER_HOST` names, or the local one.
 pub struct Engine {
     pub(crate) docker: Docker,
     runtime: Runtime,
+    bounds: Bounds,
 }
 
 /// An image on this host.
@@ -38,7 +44,7 @@ pub struct Image {
 
 impl Engine {
     /// Connects and agrees on an API version that both sides speak.
-    pub fn connect() -> Result<Self, Error> {
+    pub fn connect(bounds: &Bounds) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -46,25 +52,50 @@ impl Engine {
         let away = |e: DockerError| Error::EngineUnreachable(reason(&e));
         let docker = runtime.block_on(async {
             let docker = Docker::connect_with_defaults().map_err(away)?;
-            match tokio::time::timeout(ANSWER, docker.negotiate_version()).await {
+            let agreed = tokio::time::timeout(ANSWER, docker.negotiate_version());
+            match bounds.wait(ASKING, agreed).await? {
                 Ok(docker) => docker.map_err(away),
                 Err(_) => Err(Error::EngineUnreachable("no answer".into())),
             }
         })?;
-        Ok(Engine { docker, runtime })
+        Ok(Engine { docker, runtime, bounds: bounds.clone() })
     }
 
+    /// Asks a question that changes nothing: given up when the deadline or the interrupt comes.
     pub(crate) fn ask<T>(
         &self,
         limit: Duration,
         question: impl Future<Output = Result<T, DockerError>>,
     ) -> Result<T, Error> {
         // The timer must be made inside the runtime.
-        let answer = self.runtime.block_on(async { tokio::time::timeout(limit, question).await });
-        match answer {
-            Ok(answer) => answer.map_err(|e| classify(&e)),
-            Err(_) => Err(Error::EngineUnreachable(format!("no answer within {} s", limit.as_secs()))),
-        }
+        let answer = self
+            .runtime
+            .block_on(async { self.bounds.wait(ASKING, tokio::time::timeout(limit, question)).await })?;
+        told(answer, limit)
+    }
+
+    /// Has a change made, which is waited for beyond the deadline and the interrupt as long as the engine answers at all.
+    pub(crate) fn act<T>(
+        &self,
+        limit: Duration,
+        change: impl Future<Output = Result<T, DockerError>>,
+    ) -> Result<T, Error> {
+        let answer = self.runtime.block_on(async {
+            let mut change = pin!(tokio::time::timeout(limit, change));
+            loop {
+                let why = match self.bounds.wait(ASKING, &mut change).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(why) => why,
+                };
+                // One that is silent after its last word was asked all the same: what it does not say, it does not do.
+                let alive = tokio::time::timeout(GRACE, self.docker.ping()).await;
+                if !alive.is_ok_and(|answer| answer.is_ok()) {
+                    return Err(why);
+                }
+                self.bounds.heard();
+            }
+        })?;
+        told(answer, limit)
     }
 
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
@@ -142,7 +173,7 @@ impl Engine {
     /// Gives an image one more name.
     pub fn tag(&self, id: &str, repository: &str, tag: &str) -> Result<(), Error> {
         let options = query::TagImageOptionsBuilder::new().repo(repository).tag(tag).build();
-        self.ask(ANSWER, self.docker.tag_image(id, Some(options)))
+        self.act(ANSWER, self.docker.tag_image(id, Some(options)))
     }
 
     /// The digest that the registry has for a reference; the registry is asked by the engine.
@@ -161,6 +192,14 @@ impl Engine {
         let info = self.ask(ANSWER, self.docker.info())?;
         let known = info.registry_config.and_then(|config| config.index_configs).unwrap_or_default();
         Ok(known.into_iter().filter(|(_, index)| index.secure == Some(false)).map(|(host, _)| host).collect())
+    }
+}
+
+/// The engine's answer, or that there was none in time.
+fn told<T>(answer: Result<Result<T, DockerError>, Elapsed>, limit: Duration) -> Result<T, Error> {
+    match answer {
+        Ok(answer) => answer.map_err(|e| classify(&e)),
+        Err(_) => Err(Error::EngineUnreachable(format!("no answer within {} s", limit.as_secs()))),
     }
 }
 

@@ -30,7 +30,7 @@ impl Engine {
     /// Runs a command in a running container to its end; its exit code, and what it wrote to stdout
     /// and stderr in the order in which it came. A program that is not there is exit code 126 or 127.
     pub fn exec(&self, id: &str, command: &[&str]) -> Result<(i64, String), Error> {
-        self.ask(ANSWER, self.executed(id, None, command))
+        self.act(ANSWER, self.executed(id, None, command))
     }
 
     /// The same for a command that may take long: `None` when it has not ended within `limit` or
@@ -61,7 +61,7 @@ impl Engine {
                 tokio::time::sleep(GO_ON).await;
             }
         };
-        self.ask(limit.saturating_add(ANSWER), async {
+        self.act(limit.saturating_add(ANSWER), async {
             match select(pin!(self.executed(id, user, command)), pin!(enough)).await {
                 Either::Left((done, _)) => done.map(Some),
                 Either::Right(_) => Ok(None),

@@ -1,9 +1,9 @@
-//! SIGINT and SIGTERM as a question asked between steps: a step is finished or undone, never cut.
+//! SIGINT, SIGTERM and SIGHUP as a question asked between steps: a step is finished or undone, never cut.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::Error;
 
@@ -15,12 +15,16 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Starts to listen. A signal that can't be hooked keeps its default, which is to end at once.
+    /// Starts to listen; a terminal that goes away is as SIGTERM, unless the caller ignores it (nohup). A signal that
+    /// can't be hooked keeps its default, which is to end at once.
     #[must_use]
     pub fn listen() -> Self {
         let interrupt = Interrupt::default();
         let _ = signal_hook::flag::register(SIGINT, Arc::clone(&interrupt.int));
         let _ = signal_hook::flag::register(SIGTERM, Arc::clone(&interrupt.term));
+        if !ignored(SIGHUP) {
+            let _ = signal_hook::flag::register(SIGHUP, Arc::clone(&interrupt.term));
+        }
         interrupt
     }
 
@@ -34,4 +38,26 @@ impl Interrupt {
             Ok(())
         }
     }
+
+    /// One that SIGTERM has come to.
+    #[cfg(test)]
+    pub(crate) fn raised() -> Self {
+        let interrupt = Interrupt::default();
+        interrupt.raise();
+        interrupt
+    }
+
+    /// As SIGTERM does.
+    #[cfg(test)]
+    pub(crate) fn raise(&self) {
+        self.term.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether we were started with a signal ignored: `SigIgn` of proc_pid_status(5).
+fn ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask & (1 << (signal - 1)) != 0
 }

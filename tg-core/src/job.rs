@@ -116,7 +116,7 @@ impl Engine {
             ..ContainerCreateBody::default()
         };
         let options = query::CreateContainerOptionsBuilder::new().name(&job.name).build();
-        self.ask(ANSWER, self.docker.create_container(Some(options), body)).map(|created| created.id)
+        self.act(ANSWER, self.docker.create_container(Some(options), body)).map(|created| created.id)
     }
 
     fn output(&self, id: &str) -> Result<Vec<(Stream, String)>, Error> {

@@ -21,7 +21,7 @@ impl Engine {
             options = options.t(i32::try_from(grace.as_secs()).unwrap_or(i32::MAX));
         }
         let limit = ANSWER + grace.unwrap_or(Duration::from_mins(10));
-        absent(self.ask(limit, self.docker.stop_container(id, Some(options.build())))).map(drop)
+        absent(self.act(limit, self.docker.stop_container(id, Some(options.build())))).map(drop)
     }
 
     /// Stops containers, each with its own signal and grace: one after another where they end at once,
@@ -29,7 +29,7 @@ impl Engine {
     /// have to clear up in one moment, beside those that serve.
     pub fn stop_all(&self, ids: &[&str]) -> Result<(), Error> {
         let limit = ANSWER + Duration::from_mins(10);
-        let answers = self.ask(limit, async {
+        let answers = self.act(limit, async {
             let (mut stops, mut answers) = (FuturesUnordered::new(), Vec::new());
             for id in ids {
                 stops.push(self.docker.stop_container(id, None::<query::StopContainerOptions>));
@@ -60,12 +60,12 @@ impl Engine {
 
     /// Starts a container that exists.
     pub fn start(&self, id: &str) -> Result<(), Error> {
-        self.ask(ANSWER, self.docker.start_container(id, None::<query::StartContainerOptions>))
+        self.act(ANSWER, self.docker.start_container(id, None::<query::StartContainerOptions>))
     }
 
     /// Ends a container at once, as a power cut would; one that is gone is fine.
     pub fn kill(&self, id: &str) -> Result<(), Error> {
-        match absent(self.ask(ANSWER, self.docker.kill_container(id, None::<query::KillContainerOptions>))) {
+        match absent(self.act(ANSWER, self.docker.kill_container(id, None::<query::KillContainerOptions>))) {
             // It has ended by itself.
             Err(Error::Engine(problem)) if conflict(&problem) => Ok(()),
             other => other.map(drop),
@@ -85,7 +85,7 @@ impl Engine {
 
     fn remove_with(&self, id: &str, volumes: bool) -> Result<(), Error> {
         let options = query::RemoveContainerOptionsBuilder::new().force(true).v(volumes).build();
-        match absent(self.ask(ANSWER, self.docker.remove_container(id, Some(options)))) {
+        match absent(self.act(ANSWER, self.docker.remove_container(id, Some(options)))) {
             // Somebody else is at it: gone is gone.
             Err(Error::Engine(problem)) if conflict(&problem) => self.await_gone(id, problem),
             other => other.map(drop),

@@ -17,7 +17,7 @@ impl Engine {
             labels: Some(labels.clone()),
             ..NetworkCreateRequest::default()
         };
-        self.ask(ANSWER, self.docker.create_network(request)).map(drop)
+        self.act(ANSWER, self.docker.create_network(request)).map(drop)
     }
 
     /// The names of the networks that carry all of these labels.
@@ -30,6 +30,6 @@ impl Engine {
 
     /// Removes a network of our own making; one that is gone is fine.
     pub fn remove_network(&self, name: &str) -> Result<(), Error> {
-        absent(self.ask(ANSWER, self.docker.remove_network(name))).map(drop)
+        absent(self.act(ANSWER, self.docker.remove_network(name))).map(drop)
     }
 }

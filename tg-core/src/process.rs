@@ -11,10 +11,13 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::deadline::Deadline;
 use crate::emitter::Emitter;
+use crate::interrupt::Interrupt;
 use crate::{Error, Fault};
 
-/// How long a program may take to end after SIGTERM before it gets SIGKILL.
+/// How long a program that changes something may take to end after SIGTERM before it gets SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
+/// The same for one that only answers.
+const GRACE_TO_ANSWER: Duration = Duration::from_millis(300);
 /// How often a wait looks at the deadline.
 const TICK: Duration = Duration::from_millis(20);
 /// How much of a failed program's stderr an error repeats.
@@ -37,13 +40,46 @@ pub struct Runner<'a> {
     pub emit: &'a Emitter,
     /// When a program is ended.
     pub deadline: Deadline,
+    /// What ends a program that only answers.
+    pub interrupt: &'a Interrupt,
+}
+
+/// When a program is ended before its time, and how much time it has to end.
+struct Patience<'a> {
+    give_up: &'a dyn Fn() -> bool,
+    grace: Duration,
 }
 
 impl Runner<'_> {
-    /// Runs a program to its end and returns its stdout; any exit but 0 is an error that repeats
+    /// The same programs, ended at another time.
+    #[must_use]
+    pub fn until(self, deadline: Deadline) -> Self {
+        Runner { deadline, ..self }
+    }
+
+    /// Runs a program that changes something to its end and returns its stdout; any exit but 0 is an error that repeats
     /// the end of its stderr.
     pub fn capture(&self, command: &mut Command) -> Result<String, Error> {
-        let (status, stdout, stderr) = self.collect(Stdio::null(), command)?;
+        self.succeed(command, &Patience { give_up: &|| false, grace: GRACE })
+    }
+
+    /// The same for a program that only answers a question: the interrupt ends it, too.
+    pub fn ask(&self, command: &mut Command) -> Result<String, Error> {
+        let interrupted = || self.interrupt.check().is_err();
+        // What is asked after an interrupt, to finish a step, is asked as if there had been none.
+        let early = interrupted();
+        let give_up = || !early && interrupted();
+        let answer = self.succeed(command, &Patience { give_up: &give_up, grace: GRACE_TO_ANSWER });
+        match (answer, give_up()) {
+            (Err(Error::ProgramFailed { .. }), true) => {
+                Err(self.interrupt.check().err().unwrap_or(Error::Interrupted))
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    fn succeed(&self, command: &mut Command, patience: &Patience) -> Result<String, Error> {
+        let (status, stdout, stderr) = self.collect(Stdio::null(), command, patience)?;
         if status.success() {
             return Ok(stdout);
         }
@@ -60,12 +96,17 @@ impl Runner<'_> {
         // A file is read at the program's own pace: nothing can be stuck in a pipe.
         let mut file = tempfile::tempfile().map_err(unfed)?;
         file.write_all(input).and_then(|()| file.rewind()).map_err(unfed)?;
-        self.collect(file.into(), command)
+        self.collect(file.into(), command, &Patience { give_up: &|| false, grace: GRACE })
     }
 
-    fn collect(&self, stdin: Stdio, command: &mut Command) -> Result<(ExitStatus, String, String), Error> {
+    fn collect(
+        &self,
+        stdin: Stdio,
+        command: &mut Command,
+        patience: &Patience,
+    ) -> Result<(ExitStatus, String, String), Error> {
         let (mut stdout, mut stderr) = (String::new(), String::new());
-        let status = self.stream_until(stdin, command, &|| false, |stream, line| {
+        let status = self.stream_until(stdin, command, patience, |stream, line| {
             let text = if stream == Stream::Stdout { &mut stdout } else { &mut stderr };
             text.push_str(line);
             text.push('\n');
@@ -80,7 +121,7 @@ impl Runner<'_> {
         command: &mut Command,
         on_line: impl FnMut(Stream, &str) -> Result<(), E>,
     ) -> Result<ExitStatus, E> {
-        self.stream_until(Stdio::null(), command, &|| false, on_line)
+        self.stream_unless(command, &|| false, on_line)
     }
 
     /// The same for a program that shall be ended when `give_up` says so, which is asked again and again.
@@ -90,14 +131,14 @@ impl Runner<'_> {
         give_up: &dyn Fn() -> bool,
         on_line: impl FnMut(Stream, &str) -> Result<(), E>,
     ) -> Result<ExitStatus, E> {
-        self.stream_until(Stdio::null(), command, give_up, on_line)
+        self.stream_until(Stdio::null(), command, &Patience { give_up, grace: GRACE }, on_line)
     }
 
     fn stream_until<E: Fault + From<Error>>(
         &self,
         stdin: Stdio,
         command: &mut Command,
-        give_up: &dyn Fn() -> bool,
+        patience: &Patience,
         mut on_line: impl FnMut(Stream, &str) -> Result<(), E>,
     ) -> Result<ExitStatus, E> {
         self.emit.explain(&format!("running {}", words(command)));
@@ -129,10 +170,10 @@ impl Runner<'_> {
                     Err(RecvTimeoutError::Disconnected) => break,
                     Err(RecvTimeoutError::Timeout) => {}
                 }
-                if ended.is_none() && (self.deadline.passed() || give_up()) {
+                if ended.is_none() && (self.deadline.passed() || (patience.give_up)()) {
                     ended = Some(Instant::now());
                     signal(&child, Signal::TERM);
-                } else if ended.is_some_and(|at| at.elapsed() > GRACE) {
+                } else if ended.is_some_and(|at| at.elapsed() > patience.grace) {
                     signal(&child, Signal::KILL);
                 }
             }
@@ -198,6 +239,43 @@ fn words(command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::messages::{Messages, Verbosity};
+
+    fn emitter() -> Emitter {
+        Emitter::new(Messages::new("tg-x", Verbosity::Quiet), "r", true, Box::new(std::io::sink()))
+    }
+
+    /// A program that does not end when it is asked to.
+    fn deaf() -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' TERM; while :; do sleep 0.05; done"]);
+        command
+    }
+
+    #[test]
+    fn a_program_that_only_answers_ends_with_the_deadline_though_it_ignores_sigterm() {
+        let (emit, interrupt) = (emitter(), Interrupt::default());
+        let deadline = Deadline::after(Some(Duration::from_millis(50)));
+        let begun = Instant::now();
+        let error = Runner { emit: &emit, deadline, interrupt: &interrupt }.ask(&mut deaf()).unwrap_err();
+        assert!(matches!(error, Error::Deadline { .. }), "{error}");
+        assert!(begun.elapsed() < GRACE, "it does not get the grace of one that changes something");
+    }
+
+    #[test]
+    fn an_interrupt_ends_what_is_asked_and_not_what_is_asked_after_it() {
+        let (emit, interrupt) = (emitter(), Interrupt::default());
+        let runner = Runner { emit: &emit, deadline: Deadline::after(None), interrupt: &interrupt };
+        let answer = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(100));
+                interrupt.raise();
+            });
+            runner.ask(&mut deaf())
+        });
+        assert!(matches!(answer, Err(Error::Terminated)), "{answer:?}");
+        assert_eq!(runner.ask(Command::new("echo").arg("yes")).unwrap(), "yes\n");
+    }
 
     #[test]
     fn the_tail_of_a_text_has_its_last_lines_and_none_without_a_word() {

@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 use crate::cli::Shared;
 use crate::compose::Compose;
 use crate::health::token::{self, Token};
-use crate::process::Runner;
 use crate::redact;
 use crate::session::Session;
 use crate::settings::{Settings, process_env};
@@ -63,7 +62,7 @@ impl Project {
         let files = compose_files(&shared, &compose.directory)?;
         let directory = files.first().and_then(|f| f.parent()).unwrap_or(&compose.directory).to_owned();
         compose.directory.clone_from(&directory);
-        let runner = Runner { emit: &session.emit, deadline: session.deadline };
+        let runner = session.runner();
         let model = compose.config(runner, &[])?;
         let xtg = match &model["x-tg"] {
             Value::Object(map) => map.clone(),

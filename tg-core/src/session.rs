@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::bounds::Bounds;
 use crate::cli::{Format, Shared};
 use crate::deadline::Deadline;
 use crate::emitter::Emitter;
@@ -12,6 +13,7 @@ use crate::interrupt::Interrupt;
 use crate::journal::Journal;
 use crate::lock::{self, Holder, Lock};
 use crate::messages::{Messages, Verbosity};
+use crate::process::Runner;
 use crate::settings::process_env;
 use crate::state::State;
 use crate::{Error, Exit, Fault, cli};
@@ -138,6 +140,18 @@ impl Session {
         let lock = lock::acquire_beside(state, name, self.tool, &self.run, &mut self.patience())?;
         self.emit.begin_change(Journal::create(state, &self.run, self.tool)?)?;
         Ok(lock)
+    }
+
+    /// Runs programs of the host.
+    #[must_use]
+    pub fn runner(&self) -> Runner<'_> {
+        Runner { emit: &self.emit, deadline: self.deadline, interrupt: &self.interrupt }
+    }
+
+    /// The end of the waiting for one outside system.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        Bounds::new(self.deadline, self.interrupt.clone())
     }
 
     /// Between steps: fails when the user or the deadline wants an end.

@@ -16,7 +16,7 @@ impl Engine {
             labels: Some(labels.clone()),
             ..VolumeCreateRequest::default()
         };
-        self.ask(ANSWER, self.docker.create_volume(request)).map(drop)
+        self.act(ANSWER, self.docker.create_volume(request)).map(drop)
     }
 
     /// The names of the volumes that carry all of these labels.
@@ -30,6 +30,6 @@ impl Engine {
     /// Removes a volume of our own making; one that is gone is fine.
     pub fn remove_volume(&self, name: &str) -> Result<(), Error> {
         let options = query::RemoveVolumeOptionsBuilder::new().force(true).build();
-        absent(self.ask(ANSWER, self.docker.remove_volume(name, Some(options)))).map(drop)
+        absent(self.act(ANSWER, self.docker.remove_volume(name, Some(options)))).map(drop)
     }
 }

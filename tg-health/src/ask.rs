@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
+use tg_core::bounds::Bounds;
 use tg_core::database;
 use tg_core::health::{Prober, Verdict, printable};
 
@@ -65,10 +66,8 @@ fn connect(host: &str, port: u16, limit: Duration) -> Verdict {
 
 /// Ready is who answers a query: a server that starts up or shuts down takes connections as well.
 fn query(target: &database::Target, limit: Duration) -> Verdict {
-    let adjust = |config: &mut postgres::Config| {
-        config.connect_timeout(limit);
-    };
-    let mut client = match target.connect_with("tg-health", None, adjust) {
+    let target = target.clone().bounded(Bounds::within(limit));
+    let mut client = match target.connect("tg-health", None) {
         Ok(client) => client,
         Err(error) => {
             let environment = matches!(error, tg_core::Error::DatabaseRefused { .. });
@@ -80,6 +79,6 @@ fn query(target: &database::Target, limit: Duration) -> Verdict {
             let says = if row.get(0) { "standby" } else { "primary" };
             Verdict { ready: true, says: Some(says.into()), ..Verdict::default() }
         }
-        Err(error) => Verdict::no(printable(&database::describe(&error), LONGEST_TEXT)),
+        Err(error) => Verdict::no(printable(&error.to_string(), LONGEST_TEXT)),
     }
 }

@@ -129,7 +129,7 @@ fn find_source(session: &Session, cli: &Cli) -> Result<(Box<dyn Source>, TokenFi
             let project = Project::load(session)?;
             all.push(Box::new(Services::new(
                 &project,
-                Engine::connect()?,
+                Engine::connect(&session.bounds())?,
                 &services,
                 session.emit.redactor(),
             )?));
@@ -141,9 +141,12 @@ fn find_source(session: &Session, cli: &Cli) -> Result<(Box<dyn Source>, TokenFi
     let public = Target::url(&project.health_url()?);
     let source: Box<dyn Source> = match cli.instances {
         Instances::No => Box::new(Fixed(vec![public])),
-        Instances::Yes => {
-            Box::new(Stack::new(&project, Engine::connect()?, public, session.emit.redactor())?)
-        }
+        Instances::Yes => Box::new(Stack::new(
+            &project,
+            Engine::connect(&session.bounds())?,
+            public,
+            session.emit.redactor(),
+        )?),
     };
     Ok((source, token))
 }

@@ -14,7 +14,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(session: &Session) -> Result<Answer, MigrateError> {
     let project = Project::load(session)?;
-    let engine = Engine::connect()?;
+    let engine = Engine::connect(&session.bounds())?;
     session.emit.start(
         "ending migrators that were left behind",
         json!({"version": crate::VERSION, "project": project.name}),

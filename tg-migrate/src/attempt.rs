@@ -4,9 +4,8 @@ use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use postgres::Client;
 use serde_json::json;
-use tg_core::process::Runner;
+use tg_core::database::Client;
 use tg_core::thread::joined;
 
 use crate::cli::{Cli, MAX_BLOCK};
@@ -96,7 +95,7 @@ impl<'a> Attempts<'a> {
         let mut reason = Reason::default();
         let (ended, watched) = std::thread::scope(|scope| {
             let watching = scope.spawn(|| watch.run(&done, ledger));
-            let runner = Runner { emit: &session.emit, deadline: session.deadline };
+            let runner = session.runner();
             let ended = runner.stream(&mut migrator.command, |stream, line| {
                 reason.hear(line);
                 let data = json!({"kind": "line", "stream": stream, "line": line});

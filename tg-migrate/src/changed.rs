@@ -47,7 +47,7 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> 
 
 /// The catalog differs, or somebody wrote: no write at all is the only proof that no row changed.
 fn compare(session: &Session, cli: &Cli, project: &Project, first: &Value) -> Result<bool, MigrateError> {
-    let target = Target::find(session, project, &Engine::connect()?, &cli.database)?;
+    let target = Target::find(session, project, &Engine::connect(&session.bounds())?, &cli.database)?;
     let mut client = target.connect(crate::TOOL, None)?;
     let same_schema = first["schema_before"] == Catalog::read(&mut client)?.hash().as_str();
     let same_xid = first["xid_before"] == mark::next_xid(&mut client)?;

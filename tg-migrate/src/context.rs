@@ -1,8 +1,8 @@
 //! What every command works with: the project and its database.
 
-use postgres::Client;
 use serde_json::{Value, json};
 use tg_core::backup::Store;
+use tg_core::database::Client;
 use tg_core::database::Target;
 use tg_core::engine::Engine;
 use tg_core::project::Project;
@@ -23,7 +23,7 @@ impl<'a> Context<'a> {
     /// Finds everything, and clears away what a killed rehearsal has left; nothing is connected to yet but the engine.
     pub(crate) fn open(session: &'a Session, cli: &Cli) -> Result<Self, MigrateError> {
         let project = Project::load(session)?;
-        let engine = Engine::connect()?;
+        let engine = Engine::connect(&session.bounds())?;
         let target = Target::find(session, &project, &engine, &cli.database)?;
         let ctx = Context { session, project, engine, target };
         rehearse::sweep(&ctx)?;

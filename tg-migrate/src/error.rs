@@ -47,8 +47,8 @@ pub(crate) enum MigrateError {
     NoTag(String),
 }
 
-impl From<postgres::Error> for MigrateError {
-    fn from(error: postgres::Error) -> Self {
+impl From<tg_core::database::QueryError> for MigrateError {
+    fn from(error: tg_core::database::QueryError) -> Self {
         MigrateError::Core(error.into())
     }
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use postgres::Client;
 use serde_json::{Value, json};
+use tg_core::database::Client;
 use tg_core::deadline::Deadline;
 
 use crate::catalog::Catalog;

@@ -6,7 +6,6 @@ use tg_core::compose::Compose;
 use tg_core::container::{Container, RUN_LABEL};
 use tg_core::engine::{Engine, Image};
 use tg_core::image::is_tag;
-use tg_core::process::Runner;
 use tg_core::project::Project;
 use tg_core::release::{self, Pin};
 
@@ -34,7 +33,7 @@ impl Migrator {
     /// Prepares the migrator of the target release; nothing is run.
     pub(crate) fn prepare(ctx: &Context, cli: &Cli) -> Result<Self, MigrateError> {
         let Context { session, project, engine, .. } = ctx;
-        let runner = Runner { emit: &session.emit, deadline: session.deadline };
+        let runner = session.runner();
         let service = match &cli.exec {
             Some(_) => project.api.first().cloned().unwrap_or_default(),
             None => project.migrate.clone(),

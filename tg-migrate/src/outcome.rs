@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use postgres::Client;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use tg_core::database::Client;
 
 use crate::compat::{self, Change};
 use crate::context::Context;

@@ -1,8 +1,8 @@
 //! What would hold a migration up, found before it begins and named.
 
-use postgres::Client;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tg_core::database::Client;
 use tg_core::session::{Answer, Session};
 
 use crate::cli::{Cli, PreflightOptions};

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use tg_core::process::Runner;
 use tg_core::rehearsal::Rehearsal;
 use tg_core::release::Pin;
 use tg_core::session::{Answer, Session};
@@ -57,7 +56,7 @@ struct Images {
 impl Images {
     /// `named` are to go on, else those that run and are not of the new release.
     fn find(ctx: &Context, to: &str, named: &[String]) -> Result<Self, MigrateError> {
-        let runner = Runner { emit: &ctx.session.emit, deadline: ctx.session.deadline };
+        let runner = ctx.session.runner();
         let (mut new, mut running) = (Vec::new(), BTreeSet::new());
         for pin in Pin::find(&ctx.project, runner, &ctx.project.application()?)? {
             let containers = ctx.engine.running(&ctx.project.name, &pin.service)?;

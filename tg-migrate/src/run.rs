@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use postgres::Client;
 use serde_json::{Value, json};
 use tg_core::backup::Store;
+use tg_core::database::Client;
 use tg_core::event::StepState;
 use tg_core::process;
 use tg_core::session::{Answer, Session};

@@ -34,7 +34,7 @@ pub(crate) struct Real<'a> {
 
 impl Real<'_> {
     fn runner(&self) -> Runner<'_> {
-        Runner { emit: &self.session.emit, deadline: self.session.deadline }
+        self.session.runner()
     }
 }
 

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use tg_core::host;
-use tg_core::process::Runner;
 use tg_core::release;
 use tg_core::session::Session;
 use tg_core::{Fault, version};
@@ -23,7 +22,7 @@ pub(crate) fn findings(
     to: Option<&str>,
     successions: &[Succession],
 ) -> Result<Vec<Finding>, SwapError> {
-    let runner = Runner { emit: &session.emit, deadline: session.deadline };
+    let runner = session.runner();
     let now = plan.project.compose.config(runner, &[])?;
     let then = match to {
         Some(tag) => {

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use tg_core::engine::Engine;
 use tg_core::image::is_tag;
-use tg_core::process::Runner;
 use tg_core::project::Project;
 use tg_core::release::Pin;
 use tg_core::session::Session;
@@ -52,9 +51,9 @@ impl Plan {
         if project.service(&project.migrate).is_some() && !releasing.contains(&project.migrate) {
             releasing.push(project.migrate.clone());
         }
-        let runner = Runner { emit: &session.emit, deadline: session.deadline };
+        let runner = session.runner();
         let pins = Pin::find(&project, runner, &releasing)?;
-        Ok(Plan { project, engine: Engine::connect()?, services, pins })
+        Ok(Plan { project, engine: Engine::connect(&session.bounds())?, services, pins })
     }
 
     /// The pins of some services.

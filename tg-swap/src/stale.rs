@@ -1,7 +1,6 @@
 //! Containers that are not what the project's files would create now.
 
 use tg_core::container::Container;
-use tg_core::process::Runner;
 use tg_core::session::Session;
 
 use crate::error::SwapError;
@@ -15,7 +14,7 @@ pub(crate) fn containers(
     service: &str,
     image_id: Option<&str>,
 ) -> Result<Vec<Container>, SwapError> {
-    let runner = Runner { emit: &session.emit, deadline: session.deadline };
+    let runner = session.runner();
     let hash = plan.project.compose.hash(runner, service)?;
     let mut containers = plan.engine.containers(&plan.project.name, service)?;
     containers

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tg_core::history;
-use tg_core::process::Runner;
 use tg_core::release::{self, Edit, Pin};
 use tg_core::session::{Answer, Session};
 
@@ -134,7 +133,7 @@ impl Move {
         if !effects.real() {
             return Ok(());
         }
-        let runner = Runner { emit: &session.emit, deadline: session.deadline };
+        let runner = session.runner();
         let model = plan.project.compose.config(runner, &[])?;
         for (service, wanted) in &self.images {
             let found = model["services"][service]["image"].as_str().unwrap_or_default();

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use clap::Args;
-use postgres::Client;
+use tg_core::database::Client;
 use tg_core::database::DatabaseFlags;
 use tg_core::{Answer, Error as CoreError, Session};
 
@@ -79,7 +79,8 @@ pub(crate) fn analyze(
 
 /// The first stage is so coarse that plans would be worse for a while than they are.
 fn refuse_where_there_are_some(client: &mut Client) -> Result<(), Error> {
-    let any: bool = client.query_one(ANY, &[]).and_then(|row| row.try_get(0)).map_err(CoreError::from)?;
+    let any: bool =
+        client.query_one(ANY, &[]).and_then(|row| Ok(row.try_get(0)?)).map_err(CoreError::from)?;
     if any { Err(Error::HasStatistics) } else { Ok(()) }
 }
 

@@ -40,8 +40,11 @@ pub(crate) fn blockers(
         "older_than_s": flags.older_than.as_secs(),
     });
     session.emit.start(&format!("who keeps dead rows of {} from being removed", access.place), data)?;
-    let hidden: i64 =
-        connection.client.query_one(HIDDEN, &[]).and_then(|row| row.try_get(0)).map_err(CoreError::from)?;
+    let hidden: i64 = connection
+        .client
+        .query_one(HIDDEN, &[])
+        .and_then(|row| Ok(row.try_get(0)?))
+        .map_err(CoreError::from)?;
     if hidden > 0 {
         let msg =
             format!("what {hidden} sessions do can't be seen by this role; GRANT pg_read_all_stats to it");

@@ -28,7 +28,7 @@ impl Count {
         rows.iter().filter_map(|row| Self::read(row).ok()).collect()
     }
 
-    fn read(row: &Row) -> Result<(u32, Self), postgres::Error> {
+    fn read(row: &Row) -> Result<(u32, Self), tg_core::database::QueryError> {
         let count = Count {
             done: row.try_get("done")?,
             dead: row.try_get("dead")?,

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use postgres::types::ToSql;
-use postgres::{Client, Row, Statement};
+use postgres::{Row, Statement};
 use serde_json::json;
 use tg_core::Session;
 use tg_core::container::Container;
+use tg_core::database::Client;
 use tg_core::database::{DatabaseFlags, Target};
 use tg_core::engine::Engine;
 use tg_core::project::Project;
@@ -90,7 +91,7 @@ impl Access {
         flags: &DatabaseFlags,
         lock_timeout: Duration,
     ) -> Result<(Self, Connection), Error> {
-        let engine = Engine::connect()?;
+        let engine = Engine::connect(&session.bounds())?;
         let target = Target::find(session, project, &engine, flags)?;
         let (place, name) = (target.place(), target.name.clone());
         let server = Server { number: 0, standby: false };
@@ -107,7 +108,7 @@ impl Access {
     /// qualification says; the server speaks English where it lets us choose.
     pub(crate) fn connect(&self) -> Result<Connection, Error> {
         let notices = Notices::default();
-        let mut client = self.target.connect_with(self.tool, None, |config| notices.hear(config))?;
+        let mut client = self.target.connect_heard(self.tool, None, || notices.ear())?;
         let lock = milliseconds(self.lock_timeout);
         let row =
             client.query_one(include_str!("sql/session.sql"), &[&lock]).map_err(tg_core::Error::from)?;
@@ -154,7 +155,7 @@ impl Connection {
         &mut self,
         query: &'static str,
         values: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, postgres::Error> {
+    ) -> Result<Vec<Row>, tg_core::database::QueryError> {
         let statement = match self.prepared.get(query) {
             Some(statement) => statement,
             None => self.prepared.entry(query).or_insert(self.client.prepare(query)?),
@@ -165,7 +166,7 @@ impl Connection {
     /// Whether commits of this connection do not wait for the disk, which thousands of small tables would do one by one; else they
     /// are as the server has them. What a crash may take back, the last moment's statistics, is nobody's data; what is written
     /// still is in its order.
-    pub(crate) fn commit_lazily(&mut self, lazy: bool) -> Result<(), postgres::Error> {
+    pub(crate) fn commit_lazily(&mut self, lazy: bool) -> Result<(), tg_core::database::QueryError> {
         if lazy != self.lazy {
             let set = if lazy { "SET synchronous_commit = off" } else { "RESET synchronous_commit" };
             self.client.batch_execute(set)?;
@@ -177,7 +178,7 @@ impl Connection {
     /// Waits until everything that was committed lazily is on disk: by a commit that waits, which only one that has written
     /// does (`RecordTransactionCommit` in `xact.c`). It writes what every role may, and what neither the schema nor an event
     /// trigger nor a subscriber sees: a large object that is gone again.
-    pub(crate) fn settle(&mut self) -> Result<(), postgres::Error> {
+    pub(crate) fn settle(&mut self) -> Result<(), tg_core::database::QueryError> {
         self.client.batch_execute("SELECT pg_catalog.lo_unlink(pg_catalog.lo_create(0))")
     }
 
@@ -198,7 +199,7 @@ impl Connection {
     }
 
     /// No statement runs longer than this; `None`: as long as it takes.
-    pub(crate) fn limit(&mut self, time: Option<Duration>) -> Result<(), postgres::Error> {
+    pub(crate) fn limit(&mut self, time: Option<Duration>) -> Result<(), tg_core::database::QueryError> {
         // 0 is no limit at all.
         let time = time.map_or_else(|| "0".into(), |time| milliseconds(time.max(Duration::from_millis(1))));
         self.client.batch_execute(&format!("SET statement_timeout = '{time}'"))

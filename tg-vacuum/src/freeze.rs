@@ -1,7 +1,7 @@
 //! Transaction ids are used again after two thousand million of them: what is older must be frozen before.
 
-use postgres::Client;
 use tg_core::Error;
+use tg_core::database::Client;
 
 use crate::table::Table;
 

@@ -1,7 +1,8 @@
 //! Who keeps dead rows from being removed, and what would end that.
 
-use postgres::{Client, Row};
+use postgres::Row;
 use serde_json::{Value, json};
+use tg_core::database::Client;
 use tg_core::database::literal;
 
 use crate::text;
@@ -34,12 +35,12 @@ pub(crate) struct Holder {
 
 impl Holder {
     /// All of them, the oldest first.
-    pub(crate) fn all(client: &mut Client) -> Result<Vec<Self>, postgres::Error> {
+    pub(crate) fn all(client: &mut Client) -> Result<Vec<Self>, tg_core::database::QueryError> {
         let rows = client.query(include_str!("sql/horizon.sql"), &[])?;
         rows.iter().map(Self::read).collect()
     }
 
-    fn read(row: &Row) -> Result<Self, postgres::Error> {
+    fn read(row: &Row) -> Result<Self, tg_core::database::QueryError> {
         Ok(Holder {
             kind: row.try_get("kind")?,
             id: row.try_get("id")?,

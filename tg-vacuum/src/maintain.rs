@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use postgres::error::SqlState;
 use serde_json::{Value, json};
 use tg_core::Session;
-use tg_core::database::describe;
 use tg_core::event::StepState;
 
 use crate::board::{Board, Why};
@@ -105,7 +104,7 @@ impl Shop<'_> {
         let state = match &answer {
             Ok(Ok(())) => StepState::Succeeded,
             Ok(Err(error)) => {
-                data["error"] = json!(describe(error));
+                data["error"] = json!(error.to_string());
                 StepState::Failed
             }
             Err(error) => {
@@ -124,7 +123,7 @@ impl Shop<'_> {
         batch: &Batch,
         action: Action,
         toast: bool,
-    ) -> Result<Result<(), postgres::Error>, Error> {
+    ) -> Result<Result<(), tg_core::database::QueryError>, Error> {
         let ends = [self.budget.left(), self.session.deadline.left()];
         let limit = ends.into_iter().flatten().min().map(|left| left + BACKSTOP);
         connection.notices.take();
@@ -136,12 +135,12 @@ impl Shop<'_> {
             .commit_lazily(lazy)
             .and_then(|()| connection.limit(limit))
             .and_then(|()| connection.client.batch_execute(&statement));
-        if let Err(error) = &answer
-            && (connection.client.is_closed() || ends_the_session(error))
-        {
-            return Err(Error::Lost { problem: describe(error), summary: held(&self.summary).data() });
+        let Err(error) = answer else { return Ok(Ok(())) };
+        let error = error.unless_silent()?;
+        if connection.client.is_closed() || ends_the_session(&error) {
+            return Err(Error::Lost { problem: error.to_string(), summary: held(&self.summary).data() });
         }
-        Ok(answer)
+        Ok(Err(error))
     }
 
     /// What became of each table of a batch; what an error left undone is done one by one.
@@ -151,7 +150,7 @@ impl Shop<'_> {
         connection: &mut Connection,
         batch: Batch,
         action: Action,
-        answer: &Result<(), postgres::Error>,
+        answer: &Result<(), tg_core::database::QueryError>,
         why: Option<Why>,
         before: &HashMap<u32, Count>,
         took: Duration,
@@ -276,12 +275,12 @@ fn names(batch: &Batch) -> Value {
     }
 }
 
-fn is_cancel(error: &postgres::Error) -> bool {
+fn is_cancel(error: &tg_core::database::QueryError) -> bool {
     error.code() == Some(&SqlState::QUERY_CANCELED)
 }
 
 /// Whether the server says goodbye; the client learns of the closed connection only later.
-fn ends_the_session(error: &postgres::Error) -> bool {
+fn ends_the_session(error: &tg_core::database::QueryError) -> bool {
     let farewells = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN];
     error.code().is_some_and(|code| farewells.contains(code))
 }

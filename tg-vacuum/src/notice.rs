@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use postgres::config::Config;
 use postgres::error::{DbError, Severity};
 
 /// The server sends each notice by itself, a verbose vacuum four a table: who had to wait for one waits a moment longer, and reads those
@@ -29,15 +28,15 @@ pub(crate) struct Notices(Arc<Mutex<Vec<Said>>>);
 
 impl Notices {
     /// Hears the connection that is about to be made.
-    pub(crate) fn hear(&self, config: &mut Config) {
+    pub(crate) fn ear(&self) -> tg_core::database::Notices {
         let heard = Arc::clone(&self.0);
         let last = Mutex::new(Instant::now());
-        config.notice_callback(move |notice| {
+        Box::new(move |notice| {
             gather(&mut last.lock().unwrap_or_else(PoisonError::into_inner));
             if let Some(said) = said(&notice) {
                 heard.lock().unwrap_or_else(PoisonError::into_inner).push(said);
             }
-        });
+        })
     }
 
     /// What was said since the last call, in its order.

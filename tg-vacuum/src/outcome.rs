@@ -1,7 +1,6 @@
 //! How the maintenance of one table ended.
 
 use postgres::error::SqlState;
-use tg_core::database::describe;
 
 use crate::board::Why;
 use crate::verbose::Done;
@@ -32,8 +31,8 @@ pub(crate) fn of_success(done: Option<Done>, warnings: &[String], counted: Optio
 }
 
 /// What one table's statement was that ended with an error.
-pub(crate) fn of_error(error: &postgres::Error) -> Outcome {
-    let text = describe(error);
+pub(crate) fn of_error(error: &tg_core::database::QueryError) -> Outcome {
+    let text = error.to_string();
     let passed_over = [
         SqlState::LOCK_NOT_AVAILABLE,
         SqlState::UNDEFINED_TABLE,

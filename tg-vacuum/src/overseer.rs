@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tg_core::Session;
-use tg_core::database::describe;
 
 use crate::board::{Board, Waiter, Why};
 use crate::database::Connection;
@@ -56,7 +55,7 @@ impl Overseer<'_> {
                     && !blind
                 {
                     blind = true;
-                    let msg = format!("who waits behind us can't be seen: {}", describe(&error));
+                    let msg = format!("who waits behind us can't be seen: {error}");
                     self.session.emit.warning("blind", &msg, json!({}))?;
                 }
             }
@@ -88,7 +87,10 @@ impl Overseer<'_> {
     }
 
     /// Makes way for who has waited too long.
-    fn look(&mut self, waits: &mut HashMap<(i32, i32), Instant>) -> Result<(), postgres::Error> {
+    fn look(
+        &mut self,
+        waits: &mut HashMap<(i32, i32), Instant>,
+    ) -> Result<(), tg_core::database::QueryError> {
         let ours: Vec<i32> = self.board.at_work().into_keys().collect();
         if ours.is_empty() {
             waits.clear();

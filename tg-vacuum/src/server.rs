@@ -1,7 +1,7 @@
 //! What kind of server answers, and what it understands.
 
-use postgres::Client;
 use tg_core::Error;
+use tg_core::database::Client;
 
 /// What kind of server answers.
 #[derive(Clone, Copy, Debug)]

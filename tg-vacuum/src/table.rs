@@ -1,8 +1,9 @@
 //! A table of the database, as it was before we touched it.
 
-use postgres::{Client, Row};
+use postgres::Row;
 use serde_json::{Map, Value, json};
 use tg_core::Error;
+use tg_core::database::Client;
 use tg_core::database::ident;
 
 use crate::server::Server;
@@ -51,7 +52,7 @@ impl Table {
         Ok(rows.iter().map(Self::read).collect::<Result<_, _>>()?)
     }
 
-    fn read(row: &Row) -> Result<Self, postgres::Error> {
+    fn read(row: &Row) -> Result<Self, tg_core::database::QueryError> {
         Ok(Table {
             oid: row.try_get("oid")?,
             schema: row.try_get("schema")?,

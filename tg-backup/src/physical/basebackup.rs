@@ -1,12 +1,12 @@
 //! pg_basebackup: the server's files in one stream, and from PostgreSQL 17 on only what has changed.
 
-use postgres::Client;
 use serde_json::json;
 use tg_core::backup::crypt::Recipients;
 use tg_core::backup::database::Database;
 use tg_core::backup::manifest::Manifest;
 use tg_core::backup::store::Partial;
 use tg_core::backup::{DATA, Method, Physical};
+use tg_core::database::Client;
 
 use crate::cli::CreateOptions;
 use crate::clients::Call;

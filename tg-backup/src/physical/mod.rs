@@ -9,9 +9,9 @@ mod room;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use postgres::Client;
 use serde_json::json;
 use tg_core::backup::{Method, Physical};
+use tg_core::database::Client;
 use tg_core::thread::joined;
 
 use crate::cli::CreateOptions;

@@ -43,7 +43,7 @@ pub(crate) struct Stanza<'a> {
 impl<'a> Stanza<'a> {
     /// The one that `pgbackrest_stanza` names, else the only one that there is.
     pub(crate) fn find(ctx: &'a Context<'a>) -> Result<Self, Error> {
-        let engine = Engine::connect()?;
+        let engine = Engine::connect(&ctx.session.bounds())?;
         let (project, service) = (&ctx.project.name, &ctx.project.database);
         let container = engine.running(project, service)?.into_iter().next();
         let container = container.ok_or_else(|| CoreError::NotRunning(service.clone()))?;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::bytes::size;
+use crate::database::QueryError;
 use crate::{Error as CoreError, Exit, Fault, sql};
 
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +35,8 @@ pub enum Error {
     NotForUs,
 }
 
-impl From<postgres::Error> for Error {
-    fn from(error: postgres::Error) -> Self {
+impl From<QueryError> for Error {
+    fn from(error: QueryError) -> Self {
         Error::Core(error.into())
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::Error;
 use crate::deadline::Deadline;
 use crate::emitter::Emitter;
+use crate::interrupt::Interrupt;
 use crate::process::{Runner, describe, tail};
 use crate::project::Project;
 use serde::de::DeserializeOwned;
@@ -67,7 +68,9 @@ impl<'a> Exec<'a> {
         let refused = |problem| BalancerError::Refused { what: self.call(word), problem };
         let mut command = Command::new(&self.program);
         command.arg(word).current_dir(&self.directory);
-        let runner = Runner { emit: self.emit, deadline: Deadline::after(Some(self.limit)) };
+        // It is part of a step, which is finished: only its own limit ends it.
+        let (deadline, interrupt) = (Deadline::after(Some(self.limit)), Interrupt::default());
+        let runner = Runner { emit: self.emit, deadline, interrupt: &interrupt };
         let (status, stdout, stderr) = match runner.feed(&mut command, input.to_string().as_bytes()) {
             Err(Error::Deadline { .. }) => {
                 return Err(refused(format!("it did not end within {} s", self.limit.as_secs())));

@@ -5,6 +5,7 @@ mod stack;
 
 use std::time::{Duration, Instant};
 
+use crate::bounds::Bounds;
 use crate::engine::Engine;
 
 use self::stack::Stack;
@@ -71,7 +72,7 @@ fn the_set_outlives_a_restart(stack: &mut Stack) {
 
 #[test]
 fn caddy_moves_traffic_counts_what_is_in_flight_and_keeps_the_set() {
-    let engine = Engine::connect().unwrap();
+    let engine = Engine::connect(&Bounds::none()).unwrap();
     let mut stack = Stack::up("caddy", "tg-lab/caddy:2.11", &[("caddy.json", CADDY)], "/etc/caddy");
     let caddy = stack.admin(2019);
     let balancer = Caddy::at(&CaddyConfig { caddy, id: "api".into() }, vec!["api".into()]);
@@ -86,7 +87,7 @@ fn caddy_moves_traffic_counts_what_is_in_flight_and_keeps_the_set() {
 
 #[test]
 fn nginx_moves_traffic_waits_for_its_old_workers_and_keeps_the_set() {
-    let engine = Engine::connect().unwrap();
+    let engine = Engine::connect(&Bounds::none()).unwrap();
     let files = [("nginx.conf", NGINX), ("api.upstream", "server api:3000;\n")];
     let mut stack = Stack::up("nginx", "tg-lab/nginx:trixie", &files, "/etc/lb");
     let balancer = Nginx::at(&engine, &stack.project, "lb", stack.file("api.upstream"));
@@ -122,7 +123,7 @@ fn nginx_moves_traffic_waits_for_its_old_workers_and_keeps_the_set() {
 
 #[test]
 fn a_file_that_nginx_does_not_read_is_said_so_and_left_as_it_was() {
-    let engine = Engine::connect().unwrap();
+    let engine = Engine::connect(&Bounds::none()).unwrap();
     let files =
         [("nginx.conf", NGINX), ("api.upstream", "server api:3000;\n"), ("other", "server api:3000;\n")];
     let stack = Stack::up("unread", "tg-lab/nginx:trixie", &files, "/etc/lb");
@@ -134,7 +135,7 @@ fn a_file_that_nginx_does_not_read_is_said_so_and_left_as_it_was() {
 
 #[test]
 fn sockets_are_counted_inside_the_container_where_the_host_shows_none() {
-    let engine = Engine::connect().unwrap();
+    let engine = Engine::connect(&Bounds::none()).unwrap();
     let stack = Stack::up("sockets", "tg-lab/nginx:trixie", &[("nginx.conf", "events {}")], "/etc/lb");
     let held = stack.hold("a");
     let by_exec = |port| sockets::in_container(&engine, &stack.name("a"), port).unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::backup::{DATA, Database, Error, GLOBALS, Manifest};
 use crate::bytes::unsigned;
 use crate::process;
-use crate::sql::{conninfo, describe, ident};
+use crate::sql::{conninfo, ident};
 use crate::throwaway::restore_log;
 use crate::throwaway::server::{BACKUPS, ROOT, Throwaway};
 
@@ -31,7 +31,7 @@ impl Throwaway<'_> {
         for statement in database.dress(&database.name) {
             client.batch_execute(&statement).map_err(|error| Error::NotRestorable {
                 object: Some(statement.clone()),
-                problem: describe(&error),
+                problem: error.to_string(),
             })?;
         }
         Ok(())

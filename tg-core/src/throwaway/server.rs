@@ -4,12 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use postgres::Client;
 use tempfile::TempDir;
 
 use crate::backup::{Database, Error};
 use crate::bytes::{free, unsigned};
-use crate::database::Target;
+use crate::database::{Client, Target};
 use crate::engine::{Engine, conflict};
 use crate::job::{Job, Limits};
 use crate::ours::Maker;
@@ -94,7 +93,7 @@ pub enum Network<'k> {
 impl<'a> Throwaway<'a> {
     /// A container without a server yet.
     pub fn make(maker: Maker<'a>, backups: &'a Path, kind: &Kind) -> Result<Self, Error> {
-        let engine = Engine::connect()?;
+        let engine = Engine::connect(&maker.session.bounds())?;
         space(&engine, kind.bytes)?;
         let name = format!("{}-{}", maker.name, maker.session.run);
         engine.create_volume(&name, &maker.labels())?;
@@ -220,7 +219,7 @@ impl<'a> Throwaway<'a> {
     /// Where it is, as the superuser.
     #[must_use]
     pub fn target(&self, database: &str) -> Target {
-        Target::socket(&self.socket_dir(), &self.bootstrap_role, database)
+        Target::socket(&self.socket_dir(), &self.bootstrap_role, database, self.maker.session.bounds())
     }
 
     /// Of this run.

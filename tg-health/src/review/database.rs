@@ -1,8 +1,9 @@
 //! The database: size and growth, connections, slow statements, replication and WAL.
 
-use postgres::{Client, Row};
+use postgres::Row;
 use serde_json::json;
-use tg_core::database::{Target, describe};
+use tg_core::database::Client;
+use tg_core::database::Target;
 use tg_core::{Error, bytes};
 
 use super::before::Before;
@@ -57,7 +58,7 @@ pub(super) fn entries(
 
 fn ask(client: &mut Client, sql: &str, most: i64) -> Result<Vec<Row>, String> {
     let parameters: &[&(dyn postgres::types::ToSql + Sync)] = if sql.contains("$1") { &[&most] } else { &[] };
-    client.query(sql, parameters).map_err(|e| describe(&e))
+    client.query(sql, parameters).map_err(|e| e.to_string())
 }
 
 fn size(value: i64) -> String {

@@ -34,7 +34,7 @@ pub(super) fn read(
     let readers = std::thread::available_parallelism().map_or(1, usize::from).min(containers.len());
     std::thread::scope(|scope| {
         let work = || -> Result<(), Error> {
-            let engine = Engine::connect()?;
+            let engine = Engine::connect(&session.bounds())?;
             while let Some(container) = containers.get(next.fetch_add(1, Ordering::SeqCst)) {
                 let digest = digest(session, &engine, &container.id, since)?;
                 let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);

@@ -88,7 +88,7 @@ fn look(
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let since = now.saturating_sub(args.since.as_secs());
     let before = Before::read(state);
-    let engine = Engine::connect()?;
+    let engine = Engine::connect(&session.bounds())?;
     let mut all = engine.labelled(&[format!("{PROJECT_LABEL}={}", project.name)])?;
     all.retain(|container| !container.one_off);
     let digests = logs::read(session, &all, i64::try_from(since).unwrap_or(0))?;

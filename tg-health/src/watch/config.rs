@@ -63,7 +63,7 @@ impl Config {
         let project = if needed { Some(Project::load(session)?) } else { None };
         let (asked, lenient) = asked(session, args, project.as_ref(), replay.is_some())?;
         let metrics = match &project {
-            Some(project) if args.metrics.is_empty() && !args.max.is_empty() => instances(project)?,
+            Some(project) if args.metrics.is_empty() && !args.max.is_empty() => instances(session, project)?,
             _ => args.metrics.clone(),
         };
         let all = [Matter::Probes, Matter::Balancer, Matter::Containers, Matter::Logs, Matter::Metrics];
@@ -174,8 +174,8 @@ fn asked(
 }
 
 /// The metrics of each API container: a balancer would answer with those of one or another.
-fn instances(project: &Project) -> Result<Vec<String>, Error> {
-    let engine = tg_core::engine::Engine::connect()?;
+fn instances(session: &Session, project: &Project) -> Result<Vec<String>, Error> {
+    let engine = tg_core::engine::Engine::connect(&session.bounds())?;
     let (_, port) = project.health_place()?;
     let mut found = Vec::new();
     for service in &project.api {

@@ -6,10 +6,10 @@ mod kind;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use postgres::GenericClient;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tg_core::database::Client;
 
 use crate::error::MigrateError;
 pub(crate) use file::read as read_file;
@@ -60,7 +60,7 @@ impl fmt::Display for Key {
 }
 
 impl Catalog {
-    pub(crate) fn read(client: &mut impl GenericClient) -> Result<Self, MigrateError> {
+    pub(crate) fn read(client: &mut Client) -> Result<Self, MigrateError> {
         let rows = client.query(QUERY, &[])?;
         let object = |row: &postgres::Row| {
             let text: String = row.get(0);

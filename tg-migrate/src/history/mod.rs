@@ -3,9 +3,9 @@
 
 mod signature;
 
-use postgres::GenericClient;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tg_core::database::Client;
 use tg_core::database::ident;
 
 use crate::error::MigrateError;
@@ -54,7 +54,7 @@ impl State {
 }
 
 /// The tables of all migrators that are known, in the order of their names.
-pub(crate) fn tables(client: &mut impl GenericClient) -> Result<Vec<Table>, MigrateError> {
+pub(crate) fn tables(client: &mut Client) -> Result<Vec<Table>, MigrateError> {
     let table = |row: &postgres::Row| {
         let (columns, types): (Vec<String>, Vec<String>) = (row.get(2), row.get(3));
         let signature = signature::of(&columns, &types)?;
@@ -71,7 +71,7 @@ impl Table {
     }
 
     /// Its rows, oldest first. Of a lock's table only one that is held is a row.
-    pub(crate) fn entries(&self, client: &mut impl GenericClient) -> Result<Vec<Entry>, MigrateError> {
+    pub(crate) fn entries(&self, client: &mut Client) -> Result<Vec<Entry>, MigrateError> {
         let table = format!("{}.{}", ident(&self.schema), ident(&self.name));
         let sql = self.signature.rows.replace("{table}", &table);
         let entry = |row: &postgres::Row| Entry {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use postgres::Client;
 use tg_core::backup::{Database, Manifest};
+use tg_core::database::Client;
 use tg_core::database::{Target, ident};
 use tg_core::ours::Maker;
 use tg_core::throwaway::{self, HOME, Kind, Network, ROOT, Throwaway};

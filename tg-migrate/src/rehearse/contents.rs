@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use postgres::Client;
+use tg_core::database::Client;
 use tg_core::database::ident;
 
 use crate::error::MigrateError;

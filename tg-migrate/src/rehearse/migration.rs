@@ -4,8 +4,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use postgres::Client;
-use tg_core::process::{self, Runner};
+use tg_core::database::Client;
+use tg_core::process::{self};
 
 use crate::catalog::Catalog;
 use crate::context::Context;
@@ -79,7 +79,7 @@ impl Migration<'_> {
     /// Runs it to its end on the database as it is.
     pub(super) fn run(&self) -> Result<Run, MigrateError> {
         let session = self.ctx.session;
-        let runner = Runner { emit: &session.emit, deadline: session.deadline };
+        let runner = session.runner();
         let (mut reason, begun) = (Reason::default(), Instant::now());
         let status = runner.stream(&mut self.command(), |_, line| {
             reason.hear(line);

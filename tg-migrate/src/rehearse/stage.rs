@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use tempfile::NamedTempFile;
 use tg_core::container::Container;
 use tg_core::ours::Maker;
-use tg_core::process::Runner;
 use tg_core::release::{self, Pin};
 use tg_core::{Error as CoreError, url};
 
@@ -59,7 +58,7 @@ impl<'a> Stage<'a> {
         network: &str,
         (tag, short): (&str, &str),
     ) -> Result<Self, MigrateError> {
-        let runner = Runner { emit: &ctx.session.emit, deadline: ctx.session.deadline };
+        let runner = ctx.session.runner();
         let services = services(ctx);
         let pins = Pin::find(&ctx.project, runner, &services)?;
         let wanted: Vec<_> = pins.iter().map(|pin| (pin, tag.to_owned())).collect();
@@ -86,7 +85,7 @@ impl<'a> Stage<'a> {
 
     /// Starts services, one container each, without those that they depend on.
     pub(super) fn start(&self, services: &[String]) -> Result<(), MigrateError> {
-        let runner = Runner { emit: &self.ctx.session.emit, deadline: self.ctx.session.deadline };
+        let runner = self.ctx.session.runner();
         let mut words = vec!["up", "-d", "--no-deps", "--no-build"];
         words.extend(services.iter().map(String::as_str));
         runner.capture(&mut self.compose(&words))?;

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use postgres::{Client, SimpleQueryMessage};
+use postgres::SimpleQueryMessage;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tg_core::database::{describe, ident};
+use tg_core::database::Client;
+use tg_core::database::ident;
 
 use crate::error::MigrateError;
 
@@ -98,7 +99,7 @@ pub(super) fn compare(
 
 /// Prepares and plans a statement; nothing of it is run.
 fn form(client: &mut Client, number: usize, sql: &str) -> Result<Form, String> {
-    let told = |error: postgres::Error| describe(&error);
+    let told = |error: tg_core::database::QueryError| error.to_string();
     let mut transaction = client.transaction().map_err(told)?;
     let prepared = transaction.prepare(sql).map_err(told)?;
     let columns = prepared.columns().iter().map(|c| format!("column {} {}", c.name(), c.type_()));

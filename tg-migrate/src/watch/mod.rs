@@ -8,10 +8,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use postgres::Client;
 use serde_json::json;
 use tg_core::container::RUN_LABEL;
-use tg_core::database::describe;
+use tg_core::database::Client;
 use tg_core::engine::Engine;
 
 use crate::context::Context;
@@ -123,7 +122,7 @@ impl Watch<'_> {
     fn addresses(&self) -> Vec<String> {
         // The engine façade serves one thread.
         let label = format!("{RUN_LABEL}={}", self.ctx.session.run);
-        let found = Engine::connect().and_then(|engine| engine.labelled(&[label]));
+        let found = Engine::connect(&self.ctx.session.bounds()).and_then(|engine| engine.labelled(&[label]));
         let project = &self.ctx.project;
         let ours = found.unwrap_or_default().into_iter().filter(|c| c.service == project.migrate);
         ours.flat_map(|container| container.addresses).collect()
@@ -146,7 +145,7 @@ impl Watch<'_> {
             // It has ended by itself.
             Ok(false) => {}
             Err(error) => {
-                let why = describe(&error);
+                let why = error.to_string();
                 let msg = format!(
                     "{waited}, and it can't be cancelled: {why}: GRANT pg_signal_backend TO this role"
                 );

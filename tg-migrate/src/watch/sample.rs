@@ -1,6 +1,7 @@
 //! One look at the migrator's sessions and at those that wait behind them.
 
-use postgres::{Client, Statement};
+use postgres::Statement;
+use tg_core::database::Client;
 
 use crate::error::MigrateError;
 

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use tg_core::history;
-use tg_core::process::Runner;
 use tg_core::project::Project;
 use tg_core::session::{Answer, Session};
 use tg_core::state::State;
@@ -57,7 +56,7 @@ fn show(session: &Session, plan: &Plan) -> Result<(), InitError> {
 
 /// Writes the files, all or none.
 fn make(session: &Session, plan: &Plan, state: &State) -> Result<(), InitError> {
-    let runner = Runner { emit: &session.emit, deadline: session.deadline };
+    let runner = session.runner();
     let earlier = Record::read(state)?;
     let record = earlier.clone().unwrap_or_default().with(plan.made(), plan.entry.clone());
     let intent = json!({"files": paths(plan)});

@@ -28,8 +28,8 @@ pub(super) struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// Reads the project; changes nothing.
     pub(super) fn read(session: &Session, project: &'a Project, init: &Init) -> Result<Self, InitError> {
-        let runner = Runner { emit: &session.emit, deadline: session.deadline };
-        check_compose(&runner.capture(&mut project.compose.command(&["version", "--short"]))?)?;
+        let runner = session.runner();
+        check_compose(&runner.ask(&mut project.compose.command(&["version", "--short"]))?)?;
         let facts = Facts::read(project, runner, init)?;
         let mut changes = Vec::new();
         for (name, text) in

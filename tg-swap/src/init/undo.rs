@@ -2,7 +2,6 @@
 
 use serde_json::json;
 use tg_core::history;
-use tg_core::process::Runner;
 use tg_core::project::Project;
 use tg_core::session::{Answer, Session};
 use tg_core::state::State;
@@ -48,7 +47,7 @@ fn take_back(
     state: &State,
     changes: &[Change],
 ) -> Result<(), InitError> {
-    let runner = Runner { emit: &session.emit, deadline: session.deadline };
+    let runner = session.runner();
     let done = session.emit.change("init-undo", "take the files back", json!({}), || {
         change::make_all(changes)?;
         // With -f the file that is gone may be named.

@@ -27,7 +27,7 @@ pub(crate) fn run(session: &Session, only: &[Change]) -> Result<Answer, SwapErro
         &format!("asking the registries of the images of project {}", project.name),
         json!({"version": crate::VERSION, "project": project.name, "images": names}),
     )?;
-    let engine = Engine::connect()?;
+    let engine = Engine::connect(&session.bounds())?;
     let insecure = engine.insecure_registries()?;
     for image in &mut images {
         session.check("asking registries")?;

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tg_core::container::Container;
 use tg_core::health::{Expect, Prober, Release, Verdict};
-use tg_core::process::Runner;
 use tg_core::project::Project;
 use tg_core::session::Session;
 use tg_core::{history, release};
@@ -162,7 +161,7 @@ impl Swap<'_> {
             .collect();
         let (compose, _file) = release::preview(&self.plan.project, &tags)?;
         let all: Vec<&str> = ["--progress", "quiet"].into_iter().chain(words.iter().copied()).collect();
-        let runner = Runner { emit: &self.session.emit, deadline: self.deadline };
+        let runner = self.session.runner().until(self.deadline);
         runner.capture(&mut compose.command(&all))?;
         Ok(())
     }

@@ -4,7 +4,6 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tg_core::process::Runner;
 
 use crate::error::SwapError;
 use crate::swap::Swap;
@@ -95,7 +94,7 @@ impl Swap<'_> {
 
     fn ask_judge(&self) -> Result<(), SwapError> {
         let Some(judge) = &self.intent.options.judge else { return Ok(()) };
-        let runner = Runner { emit: &self.session.emit, deadline: self.deadline };
+        let runner = self.session.runner().until(self.deadline);
         let mut command = Command::new("sh");
         command.args(["-c", judge]).current_dir(&self.plan.project.directory);
         runner.capture(&mut command).map(drop).map_err(|e| SwapError::Judged(e.to_string()))

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 use tg_core::Fault;
 use tg_core::history;
 use tg_core::lock::Lock;
-use tg_core::process::Runner;
 use tg_core::session::{Answer, Session};
 use tg_core::state::State;
 
@@ -121,7 +120,7 @@ pub(super) fn record(
 
 /// What `docker compose up -d` would do now; it warns where that would stop what serves.
 pub(super) fn compose_up(session: &Session, plan: &Plan) -> Result<ComposeUp, SwapError> {
-    let runner = Runner { emit: &session.emit, deadline: tg_core::deadline::Deadline::after(None) };
+    let runner = session.runner().until(tg_core::deadline::Deadline::after(None));
     let up = ComposeUp::ask(&plan.project, runner)?;
     if !up.nothing_to_do() {
         let msg = format!(

@@ -1,7 +1,6 @@
 //! The cut-over: the project's files name the release that serves.
 
 use serde_json::json;
-use tg_core::process::Runner;
 use tg_core::release::{self, Pin};
 
 use crate::error::SwapError;
@@ -44,7 +43,7 @@ impl Swap<'_> {
 
     /// Asks Compose whether it sees what was meant.
     fn written(&self, wanted: &[(&Pin, String)]) -> Result<(), SwapError> {
-        let runner = Runner { emit: &self.session.emit, deadline: self.deadline };
+        let runner = self.session.runner().until(self.deadline);
         let model = self.plan.project.compose.config(runner, &[])?;
         for (pin, tag) in wanted {
             let found = model["services"][&pin.service]["image"].as_str().unwrap_or_default();

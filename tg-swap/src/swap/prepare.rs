@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use tg_core::event;
-use tg_core::process::Runner;
 use tg_core::release::{self, Pin};
 use tg_core::session::Session;
 
@@ -54,7 +53,7 @@ fn hashes(
     plan: &Plan,
     wanted: &[(&Pin, String)],
 ) -> Result<HashMap<String, String>, SwapError> {
-    let runner = Runner { emit: &session.emit, deadline: session.deadline };
+    let runner = session.runner();
     let (compose, _file) = release::preview(&plan.project, wanted)?;
     Ok(compose.hashes(runner)?)
 }

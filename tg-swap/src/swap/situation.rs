@@ -1,7 +1,6 @@
 //! Where a swap stands, for `status`: who serves, and what a person's next command would do.
 
 use serde_json::{Value, json};
-use tg_core::process::Runner;
 use tg_core::session::Session;
 
 use crate::error::SwapError;
@@ -38,7 +37,7 @@ pub(crate) fn tell(session: &Session, plan: &Plan) -> Result<Situation, SwapErro
         }
     };
     let Some(intent) = intent else { return Ok(situation) };
-    let runner = Runner { emit: &session.emit, deadline: session.deadline };
+    let runner = session.runner();
     let up = ComposeUp::ask(&plan.project, runner)?;
     let lost: Vec<&String> = up.ends.iter().filter(|name| serving.contains(name)).collect();
     situation.problems.push(standing(&intent));

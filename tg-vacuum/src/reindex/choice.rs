@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use postgres::Client;
 use serde_json::{Value, json};
+use tg_core::database::Client;
 use tg_core::{Error as CoreError, Session};
 
 use super::task::{Task, Work};
@@ -32,7 +32,10 @@ pub(super) struct Candidates {
 
 impl Candidates {
     /// Leftovers first, then what is broken, then the most bloated.
-    pub(super) fn find(client: &mut Client, flags: &ReindexFlags) -> Result<Self, postgres::Error> {
+    pub(super) fn find(
+        client: &mut Client,
+        flags: &ReindexFlags,
+    ) -> Result<Self, tg_core::database::QueryError> {
         let mut all = Index::all(client)?;
         all.retain(|index| flags.means(index));
         let building: Vec<u32> =
@@ -64,7 +67,7 @@ impl Candidates {
         client: &mut Client,
         flags: &ReindexFlags,
         sound: Vec<Index>,
-    ) -> Result<(), postgres::Error> {
+    ) -> Result<(), tg_core::database::QueryError> {
         let sound: Vec<Index> = sound
             .into_iter()
             .filter(|index| {

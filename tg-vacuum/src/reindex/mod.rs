@@ -62,7 +62,7 @@ pub(crate) fn reindex(
     }
     let _lock = session.begin_change(&state)?;
     connection.end_orphans(session)?;
-    let free = disk::free(&Engine::connect()?, reindex.access.container(), &mut connection);
+    let free = disk::free(&Engine::connect(&session.bounds())?, reindex.access.container(), &mut connection);
     let done = reindex.all(&mut connection, candidates.tasks, &mut times, free)?;
     if let Err(error) = times.save() {
         session.emit.warning("times", &format!("how long indexes took is not kept: {error}"), json!({}))?;

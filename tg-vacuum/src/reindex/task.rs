@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use postgres::error::SqlState;
 use serde_json::{Map, Value, json};
 use tg_core::Session;
-use tg_core::database::describe;
 use tg_core::event::StepState;
 
 use crate::bloat::Bloat;
@@ -128,13 +127,17 @@ impl Task {
         let limit =
             [budget.left(), session.deadline.left()].into_iter().flatten().min().map(|left| left + BACKSTOP);
         let answer = worker.limit(limit).and_then(|()| worker.client.batch_execute(&self.statement()));
+        let answer = match answer {
+            Err(error) => Err(error.unless_silent()?),
+            Ok(()) => Ok(()),
+        };
         let why = board.end(worker.pid);
         let took = begun.elapsed();
         let outcome = match &answer {
             Ok(()) if !self.builds() => Outcome::Done { took, size: Some(0) },
             Ok(()) => Outcome::Done { took, size: self.size(worker) },
             Err(error) if worker.client.is_closed() => {
-                return Err(Error::Lost { problem: describe(error), summary: json!({"index": label}) });
+                return Err(Error::Lost { problem: error.to_string(), summary: json!({"index": label}) });
             }
             Err(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => {
                 Outcome::Cut { took, why: why.unwrap_or(Why::Over) }
@@ -142,7 +145,7 @@ impl Task {
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => {
                 Outcome::Left("it is gone".into())
             }
-            Err(error) => Outcome::Failed(describe(error)),
+            Err(error) => Outcome::Failed(error.to_string()),
         };
         if answer.is_err() && self.builds() {
             self.clean_up(session, worker)?;
@@ -150,7 +153,7 @@ impl Task {
         let state = if answer.is_ok() { StepState::Succeeded } else { StepState::Failed };
         let mut data = self.record(&outcome);
         if let Err(error) = &answer {
-            data.insert("error".into(), json!(describe(error)));
+            data.insert("error".into(), json!(error.to_string()));
         }
         session.emit.step(self.step(), state, &msg, Value::Object(data))?;
         Ok(outcome)
@@ -174,7 +177,7 @@ impl Task {
                 let msg = format!(
                     "{} is left, which every write has to keep: {}; the next reindex removes it, or: {drop};",
                     left.label(),
-                    describe(&error)
+                    error
                 );
                 let data = json!({"schema": left.schema, "table": self.index.table, "index": left.name, "command": drop});
                 session.emit.warning("leftover", &msg, data)?;

@@ -86,7 +86,7 @@ pub(crate) fn repack(
     let (access, mut connection) = Access::find(session, &project, database, default_lock_timeout())?;
     let extension = connection.client.query_opt(EXTENSION, &[]).map_err(CoreError::from)?.is_some();
     let ways = Way::all(access.server, extension);
-    let engine = Engine::connect()?;
+    let engine = Engine::connect(&session.bounds())?;
     let free = disk::free(&engine, access.container(), &mut connection);
     let mut bloated = report::bloated(&mut connection.client, flags.max_bloat).map_err(CoreError::from)?;
     bloated.retain(|table| flags.means(table));

@@ -1,6 +1,6 @@
 //! When autovacuum comes to a table: `autovacuum_vacuum_threshold` and `autovacuum_vacuum_scale_factor` of its rows.
 
-use postgres::Client;
+use tg_core::database::Client;
 
 use super::relation::{Relation, option};
 
@@ -23,7 +23,7 @@ pub(super) struct Autovacuum {
 
 impl Autovacuum {
     /// The server's settings.
-    pub(super) fn ask(client: &mut Client) -> Result<Self, postgres::Error> {
+    pub(super) fn ask(client: &mut Client) -> Result<Self, tg_core::database::QueryError> {
         let row = client.query_one(include_str!("../sql/autovacuum.sql"), &[])?;
         Ok(Autovacuum {
             enabled: row.try_get("enabled")?,

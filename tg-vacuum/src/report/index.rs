@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use postgres::{Client, Row};
+use postgres::Row;
 use serde_json::{Map, Value, json};
+use tg_core::database::Client;
 use tg_core::database::ident;
 
 use super::relation::option;
@@ -43,14 +44,14 @@ pub(crate) struct Index {
 
 impl Index {
     /// All of them, with those that are the same as another told.
-    pub(crate) fn all(client: &mut Client) -> Result<Vec<Self>, postgres::Error> {
+    pub(crate) fn all(client: &mut Client) -> Result<Vec<Self>, tg_core::database::QueryError> {
         let rows = client.query(include_str!("../sql/indexes.sql"), &[])?;
         let mut all: Vec<Index> = rows.iter().map(Self::read).collect::<Result<_, _>>()?;
         tell_twins(&mut all);
         Ok(all)
     }
 
-    fn read(row: &Row) -> Result<Self, postgres::Error> {
+    fn read(row: &Row) -> Result<Self, tg_core::database::QueryError> {
         Ok(Index {
             oid: row.try_get("oid")?,
             table_oid: row.try_get("table_oid")?,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use postgres::Client;
+use tg_core::database::Client;
 
 use super::index::Index;
 use super::relation::{Relation, Size};
@@ -24,7 +24,10 @@ const EXTENSION: &str = "SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalo
     JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pgstattuple'";
 
 /// Sizes of tables; one that somebody holds has none.
-pub(crate) fn sizes(client: &mut Client, oids: &[u32]) -> Result<HashMap<u32, Size>, postgres::Error> {
+pub(crate) fn sizes(
+    client: &mut Client,
+    oids: &[u32],
+) -> Result<HashMap<u32, Size>, tg_core::database::QueryError> {
     let rows = client
         .query(concat!(include_str!("../sql/closed.sql"), include_str!("../sql/sizes.sql")), &[&oids])?;
     let size = |row: &postgres::Row| {
@@ -39,7 +42,7 @@ pub(crate) fn sizes(client: &mut Client, oids: &[u32]) -> Result<HashMap<u32, Si
 pub(crate) fn columns(
     client: &mut Client,
     oids: &[u32],
-) -> Result<HashMap<u32, Vec<Column>>, postgres::Error> {
+) -> Result<HashMap<u32, Vec<Column>>, tg_core::database::QueryError> {
     let mut all: HashMap<u32, Vec<Column>> = HashMap::new();
     for row in client.query(include_str!("../sql/columns.sql"), &[&oids])? {
         let width: Option<i32> = row.try_get("width")?;
@@ -109,7 +112,7 @@ pub(crate) struct Confirmation {
 }
 
 impl Confirmation {
-    pub(crate) fn new(client: &mut Client) -> Result<Self, postgres::Error> {
+    pub(crate) fn new(client: &mut Client) -> Result<Self, tg_core::database::QueryError> {
         let schema = client.query_opt(EXTENSION, &[])?.map(|row| row.try_get(0)).transpose()?;
         Ok(Confirmation { schema, begun: Instant::now() })
     }

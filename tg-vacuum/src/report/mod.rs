@@ -12,8 +12,8 @@ mod standing;
 
 use std::collections::HashMap;
 
-use postgres::Client;
 use serde_json::json;
+use tg_core::database::Client;
 use tg_core::database::{DatabaseFlags, ident};
 use tg_core::project::Project;
 use tg_core::{Answer, Error as CoreError, Exit, Session, atomic_file};
@@ -71,7 +71,11 @@ pub(crate) fn report(
 }
 
 /// Everything, with what is wrong with each; only what is worth a line.
-fn look(client: &mut Client, flags: &ReportFlags, grounds: &Grounds) -> Result<Vec<Row>, postgres::Error> {
+fn look(
+    client: &mut Client,
+    flags: &ReportFlags,
+    grounds: &Grounds,
+) -> Result<Vec<Row>, tg_core::database::QueryError> {
     let mut relations = Relation::all(client)?;
     let mut indexes = Index::all(client)?;
     let lives: HashMap<u32, (i64, i64)> =
@@ -120,7 +124,7 @@ impl Bloated {
 }
 
 /// Those tables of which more than this part is too much, and can be believed; the most bytes first.
-pub(crate) fn bloated(client: &mut Client, most: f64) -> Result<Vec<Bloated>, postgres::Error> {
+pub(crate) fn bloated(client: &mut Client, most: f64) -> Result<Vec<Bloated>, tg_core::database::QueryError> {
     let mut relations = Relation::all(client)?;
     relations.retain(|relation| relation.pages * PAGE >= finding::WORTH);
     let mut indexes = Index::all(client)?;
@@ -156,7 +160,7 @@ fn measure(
     relations: &mut [Relation],
     indexes: &mut [Index],
     lives: &HashMap<u32, (i64, i64)>,
-) -> Result<(), postgres::Error> {
+) -> Result<(), tg_core::database::QueryError> {
     let mut oids: Vec<u32> = relations.iter().map(|relation| relation.oid).collect();
     oids.extend(indexes.iter().map(|index| index.oid));
     let sizes = measure::sizes(client, &oids)?;

@@ -2,8 +2,9 @@
 
 use std::time::SystemTime;
 
-use postgres::{Client, Row};
+use postgres::Row;
 use tg_core::clock;
+use tg_core::database::Client;
 
 use crate::bloat::Bloat;
 use crate::table::ratio;
@@ -54,12 +55,12 @@ pub(super) struct Relation {
 
 impl Relation {
     /// Everything that there is.
-    pub(super) fn all(client: &mut Client) -> Result<Vec<Self>, postgres::Error> {
+    pub(super) fn all(client: &mut Client) -> Result<Vec<Self>, tg_core::database::QueryError> {
         let rows = client.query(include_str!("../sql/relations.sql"), &[])?;
         rows.iter().map(Self::read).collect()
     }
 
-    fn read(row: &Row) -> Result<Self, postgres::Error> {
+    fn read(row: &Row) -> Result<Self, tg_core::database::QueryError> {
         Ok(Relation {
             oid: row.try_get("oid")?,
             schema: row.try_get("schema")?,

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use postgres::Client;
 use serde_json::{Value, json};
+use tg_core::database::Client;
 use tg_core::state::State;
 use tg_core::{clock, history};
 
@@ -31,7 +31,11 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) fn ask(client: &mut Client, state: &State, place: &str) -> Result<Self, postgres::Error> {
+    pub(super) fn ask(
+        client: &mut Client,
+        state: &State,
+        place: &str,
+    ) -> Result<Self, tg_core::database::QueryError> {
         let row = client.query_one(include_str!("../sql/standing.sql"), &[])?;
         let xid: i64 = row.try_get("xid")?;
         Ok(Standing {

@@ -7,9 +7,9 @@ mod preview;
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-use postgres::Client;
 use serde_json::{Value, json};
-use tg_core::database::{DatabaseFlags, describe};
+use tg_core::database::Client;
+use tg_core::database::DatabaseFlags;
 use tg_core::project::Project;
 use tg_core::state::State;
 use tg_core::{Answer, Error as CoreError, Session, history};
@@ -243,7 +243,7 @@ impl Run<'_> {
         if summary.done() > 0
             && let Err(error) = connection.settle()
         {
-            let msg = format!("what was done is on disk only in a moment: {}", describe(&error));
+            let msg = format!("what was done is on disk only in a moment: {error}");
             self.session.emit.warning("unsettled", &msg, json!({}))?;
         }
         Ok(())
@@ -257,7 +257,7 @@ impl Run<'_> {
         let limit = self.budget.left().map(|left| left + std::time::Duration::from_secs(1));
         let done = connection.limit(limit).and_then(|()| connection.client.batch_execute(DATABASE_STATS));
         if let Err(error) = done {
-            let msg = format!("the database's freeze horizon was not updated: {}", describe(&error));
+            let msg = format!("the database's freeze horizon was not updated: {error}");
             self.session.emit.warning("database-stats", &msg, json!({}))?;
         }
         let _ = connection.limit(None);

@@ -19,7 +19,7 @@ pub(super) fn count(session: &Session, project: &Project, gathered: &Gathered) {
     while !gathered.stopped() {
         let next = Instant::now() + PERIOD;
         // Opened each time: it may be away now and back later.
-        let Ok(engine) = Engine::connect() else {
+        let Ok(engine) = Engine::connect(&session.bounds()) else {
             gathered.nap(next);
             continue;
         };

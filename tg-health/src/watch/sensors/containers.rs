@@ -23,7 +23,7 @@ pub(super) fn look(session: &Session, project: &Project, plan: &Plan<'_>, gather
     let mut followed = HashSet::new();
     while !gathered.stopped() {
         let next = Instant::now() + PERIOD;
-        let looked = Engine::connect().and_then(|engine| {
+        let looked = Engine::connect(&session.bounds()).and_then(|engine| {
             let mut next = next;
             while !gathered.stopped() {
                 once(&engine, session, project, plan, gathered, &mut followed)?;

@@ -28,8 +28,9 @@ pub(super) fn follow(session: &Session, container: &Container, known: bool, gath
     let (service, id, gathered) = (container.service.clone(), container.id.clone(), Arc::clone(gathered));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let bounds = session.bounds();
     std::thread::spawn(move || {
-        let Ok(engine) = Engine::connect() else { return };
+        let Ok(engine) = Engine::connect(&bounds) else { return };
         let hear = |span: Span, tell: &dyn Fn(Heard)| {
             let mut lines = Lines::default();
             let ended = engine.listen(&id, span, |piece| {
