@@ -36,7 +36,7 @@ impl Baseline {
         if let Some(xid) = since {
             return Self::since(xid, next, Vec::new());
         }
-        let migrations = migrations(&journal::steps(&ctx.state, source.run()));
+        let migrations = migrations(&journal::steps(&ctx.state, source.run())?);
         match source {
             Source::Point(point)
                 if point.mark.quiet.is_some_and(|quiet| u64::try_from(quiet) == Ok(next)) =>

@@ -113,7 +113,7 @@ fn already(ctx: &Context, cluster: &mut Cluster, wanted: &Wanted) -> Result<Opti
             return Ok(Some(source));
         }
     }
-    let steps = if ctx.session.joined { journal::steps(&ctx.state, run) } else { Vec::new() };
+    let steps = if ctx.session.joined { journal::steps(&ctx.state, run)? } else { Vec::new() };
     let intent = journal::find(&steps, swap::STEP, "started", true);
     let text = |intent: &Value, key: &str| intent[key].as_str().unwrap_or_default().to_owned();
     Ok(intent

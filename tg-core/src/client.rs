@@ -324,3 +324,42 @@ impl Drop for Transaction<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio_postgres::config::SslMode;
+
+    use super::*;
+    use crate::mute::{Mute, on_a_port};
+
+    /// A server that says: welcome, ready; and is silent from then on.
+    const WELCOME: &[u8] = b"R\0\0\0\x08\0\0\0\0K\0\0\0\x0c\0\0\0\x01\0\0\0\x02Z\0\0\0\x05I";
+
+    fn connect(how: Mute, limit: Duration) -> Result<Result<Client, postgres::Error>, Error> {
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(on_a_port(how).port()).user("u").ssl_mode(SslMode::Disable);
+        Client::connect(&config, None, &Bounds::within(limit), Box::new(drop))
+    }
+
+    #[test]
+    fn a_server_that_is_silent_or_slow_or_talks_nonsense_is_waited_for_until_the_deadline_and_no_longer() {
+        // The last one is the beginning of a message of a gigabyte, by PostgreSQL's rules.
+        for how in [Mute::Silent, Mute::Drips(b"S"), Mute::Says(b"HTTP/1.1 400 Bad Request\r\n\r\n")] {
+            let ended = connect(how, Duration::from_millis(50)).map(|made| made.map(drop));
+            assert!(matches!(ended, Err(Error::Deadline { .. })), "{how:?}: {ended:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_stopped_answering_is_lost_and_not_asked_again() {
+        let mut client = connect(Mute::Says(WELCOME), Duration::from_millis(100)).unwrap().unwrap();
+        let error = client.batch_execute("SELECT 1").unwrap_err();
+        assert!(matches!(error.unless_silent(), Err(Error::Deadline { .. })));
+        assert!(client.is_closed());
+        let begun = Instant::now();
+        assert!(client.batch_execute("SELECT 1").is_err());
+        assert!(begun.elapsed() < GRACE, "it is not waited for a second time");
+    }
+}

@@ -14,15 +14,6 @@ use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::{Error, Fault, text};
 
-/// Whether a closed stdout ends the tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Only answers: ends quietly when nobody listens any more.
-    Reader,
-    /// Changes something: finishes its work and drops the lines.
-    Changer,
-}
-
 /// Writes events to stdout and to the journal, and messages for people to stderr.
 pub struct Emitter {
     messages: Messages,
@@ -33,8 +24,8 @@ pub struct Emitter {
 
 struct Inner {
     out: Box<dyn Write + Send>,
-    role: Role,
-    closed: bool,
+    /// Why lines are no longer written; nothing is said of a reader that has heard enough.
+    closed: Option<std::io::Error>,
     journal: Option<Journal>,
     /// Lines that came before the journal was opened.
     early: Vec<String>,
@@ -59,8 +50,7 @@ impl Emitter {
     pub fn new(messages: Messages, run: &str, json: bool, out: Box<dyn Write + Send>) -> Self {
         let inner = Inner {
             out,
-            role: Role::Reader,
-            closed: false,
+            closed: None,
             journal: None,
             early: Vec::new(),
             started: false,
@@ -69,13 +59,12 @@ impl Emitter {
         Emitter { messages, run: run.to_owned(), json, inner: Mutex::new(inner) }
     }
 
-    /// From now on the tool changes something: lines go to the journal, a closed stdout is ignored.
+    /// From now on the tool changes something: lines go to the journal as well.
     pub fn begin_change(&self, mut journal: Journal) -> Result<(), Error> {
         let mut inner = self.lock();
         for line in std::mem::take(&mut inner.early) {
             journal.append(&line, false)?;
         }
-        inner.role = Role::Changer;
         inner.journal = Some(journal);
         Ok(())
     }
@@ -199,14 +188,20 @@ impl Emitter {
         }
         let text = if self.json { Some(line) } else { text::line(kind, &msg, &data) };
         if let Some(text) = text
-            && !inner.closed
+            && inner.closed.is_none()
         {
-            inner.closed = writeln!(inner.out, "{text}").and_then(|()| inner.out.flush()).is_err();
-        }
-        if inner.closed && inner.role == Role::Reader {
-            return Err(Error::Closed);
+            inner.closed = writeln!(inner.out, "{text}").and_then(|()| inner.out.flush()).err();
         }
         journaled
+    }
+
+    /// Why an answer that was meant for stdout alone is not all there. A reader that has heard enough closes the pipe, and
+    /// misses nothing; what a tool changed is in its journal.
+    #[must_use]
+    pub fn lost(&self) -> Option<Error> {
+        let inner = self.lock();
+        let full = inner.closed.as_ref().filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe)?;
+        inner.journal.is_none().then(|| Error::file("standard output", full))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -219,12 +214,12 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Sink(Arc<Mutex<Vec<u8>>>, bool);
+    struct Sink(Arc<Mutex<Vec<u8>>>, Option<std::io::ErrorKind>);
 
     impl Write for Sink {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            if self.1 {
-                return Err(std::io::ErrorKind::BrokenPipe.into());
+            if let Some(kind) = self.1 {
+                return Err(kind.into());
             }
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -252,16 +247,24 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_ends_when_nobody_listens_and_a_changer_goes_on() {
-        let closed = Sink(Arc::default(), true);
-        let reader = emitter(&closed);
-        assert!(matches!(reader.record("x", json!({})), Err(Error::Closed)));
+    fn who_closes_the_pipe_has_heard_enough_and_a_full_disk_loses_an_answer() {
+        let (closed, full) = (std::io::ErrorKind::BrokenPipe, std::io::ErrorKind::StorageFull);
+        for (kind, lost) in [(closed, false), (full, true)] {
+            let reader = emitter(&Sink(Arc::default(), Some(kind)));
+            reader.record("x", json!({})).unwrap();
+            assert_eq!(reader.lost().is_some(), lost, "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_a_tool_changes_is_in_its_journal_whatever_becomes_of_stdout() {
         let dir = tempfile::tempdir().unwrap();
         let state = crate::state::State::at(dir.path().to_owned());
-        let changer = emitter(&closed);
+        let changer = emitter(&Sink(Arc::default(), Some(std::io::ErrorKind::StorageFull)));
         changer.begin_change(Journal::create(&state, "r", "tg-x").unwrap()).unwrap();
         changer.step("a", StepState::Started, "a", json!({})).unwrap();
-        assert_eq!(crate::journal::steps(&state, "r").len(), 1, "the journal has what stdout lost");
+        assert_eq!(crate::journal::steps(&state, "r").unwrap().len(), 1);
+        assert!(changer.lost().is_none());
     }
 
     #[test]

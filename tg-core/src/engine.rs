@@ -45,16 +45,19 @@ pub struct Image {
 impl Engine {
     /// Connects and agrees on an API version that both sides speak.
     pub fn connect(bounds: &Bounds) -> Result<Self, Error> {
+        let docker = Docker::connect_with_defaults().map_err(|e| Error::EngineUnreachable(reason(&e)))?;
+        Self::over(docker, bounds)
+    }
+
+    fn over(docker: Docker, bounds: &Bounds) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|e| Error::EngineUnreachable(e.to_string()))?;
-        let away = |e: DockerError| Error::EngineUnreachable(reason(&e));
         let docker = runtime.block_on(async {
-            let docker = Docker::connect_with_defaults().map_err(away)?;
             let agreed = tokio::time::timeout(ANSWER, docker.negotiate_version());
             match bounds.wait(ASKING, agreed).await? {
-                Ok(docker) => docker.map_err(away),
+                Ok(docker) => docker.map_err(|e| classify(&e)),
                 Err(_) => Err(Error::EngineUnreachable("no answer".into())),
             }
         })?;
@@ -261,4 +264,43 @@ fn reason(error: &DockerError) -> String {
 fn natural(name: &str) -> (String, u64) {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
     (stem.to_owned(), name[stem.len()..].parse().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mute::{Mute, on_a_socket};
+
+    const VERSION: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 21\r\n\r\n{\"ApiVersion\":\"1.41\"}";
+
+    fn asked(how: Mute, limit: Duration) -> Result<Engine, Error> {
+        // Each connection is a new one, so the socket stays until the process ends.
+        let path = tempfile::tempdir().unwrap().keep().join("docker.sock");
+        on_a_socket(&path, how);
+        let docker =
+            Docker::connect_with_unix(&path.display().to_string(), 120, bollard::API_DEFAULT_VERSION)
+                .unwrap();
+        Engine::over(docker, &Bounds::within(limit))
+    }
+
+    #[test]
+    fn an_engine_that_does_not_answer_is_waited_for_until_the_deadline_and_no_longer() {
+        for how in [Mute::Silent, Mute::Drips(b"HTTP/1.1 200 OK\r\nX-A: b\r\n")] {
+            let error = asked(how, Duration::from_millis(50)).err().unwrap();
+            assert!(matches!(error, Error::Deadline { .. }), "{how:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_engine_that_talks_nonsense_is_none() {
+        let error = asked(Mute::Says(b"garbage\r\n\r\n"), Duration::from_mins(1)).err().unwrap();
+        assert!(matches!(error, Error::EngineUnreachable(_) | Error::Engine(_)), "{error}");
+    }
+
+    #[test]
+    fn a_change_is_given_up_where_the_engine_has_stopped_answering() {
+        let engine = asked(Mute::Once(VERSION), Duration::from_millis(300)).unwrap();
+        let error = engine.stop("x", None).unwrap_err();
+        assert!(matches!(error, Error::Deadline { .. }), "{error}");
+    }
 }

@@ -59,9 +59,6 @@ pub enum Error {
     /// SIGTERM.
     #[error("terminated")]
     Terminated,
-    /// Stdout of a reader was closed: no error at all.
-    #[error("stdout was closed")]
-    Closed,
 }
 
 impl Fault for Error {
@@ -83,7 +80,6 @@ impl Fault for Error {
             Error::Deadline { .. } => Exit::Deadline,
             Error::Interrupted => Exit::Interrupted,
             Error::Terminated => Exit::Terminated,
-            Error::Closed => Exit::Done,
         }
     }
 
@@ -106,7 +102,6 @@ impl Fault for Error {
             Error::Deadline { .. } => "deadline",
             Error::Interrupted => "interrupted",
             Error::Terminated => "terminated",
-            Error::Closed => "stdout-closed",
         }
     }
 
@@ -144,8 +139,7 @@ impl Fault for Error {
             | Error::Sql(_)
             | Error::File { .. }
             | Error::Interrupted
-            | Error::Terminated
-            | Error::Closed => return None,
+            | Error::Terminated => return None,
         };
         Some(hint)
     }

@@ -36,6 +36,8 @@ mod lifecycle;
 pub mod lock;
 pub mod logs;
 pub mod messages;
+#[cfg(test)]
+mod mute;
 mod network;
 pub mod ours;
 pub mod passfile;

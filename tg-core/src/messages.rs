@@ -1,5 +1,6 @@
 //! Messages for people, on stderr: `tg-swap: error: …`, then `tg-swap: hint: …` with the cure.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use crate::redact::Redactor;
@@ -31,10 +32,10 @@ impl Messages {
     }
 
     /// A message for those who want to hear this much.
-    #[expect(clippy::print_stderr, reason = "the one place that writes to stderr")]
     pub fn say(&self, level: Verbosity, msg: &str) {
         if level <= self.verbosity {
-            eprintln!("{}: {}", self.tool, self.redactor.clean(msg));
+            // Who can't be told does not keep the tool from its work.
+            let _ = writeln!(std::io::stderr(), "{}: {}", self.tool, self.redactor.clean(msg));
         }
     }
 

@@ -14,9 +14,9 @@ use crate::emitter::Emitter;
 use crate::interrupt::Interrupt;
 use crate::{Error, Fault};
 
-/// How long a program that changes something may take to end after SIGTERM before it gets SIGKILL.
-const GRACE: Duration = Duration::from_secs(10);
-/// The same for one that only answers.
+/// The grace of a program that changes something.
+pub const GRACE: Duration = Duration::from_secs(10);
+/// The grace of a program that only answers.
 const GRACE_TO_ANSWER: Duration = Duration::from_millis(300);
 /// How often a wait looks at the deadline.
 const TICK: Duration = Duration::from_millis(20);
@@ -42,12 +42,8 @@ pub struct Runner<'a> {
     pub deadline: Deadline,
     /// What ends a program that only answers.
     pub interrupt: &'a Interrupt,
-}
-
-/// When a program is ended before its time, and how much time it has to end.
-struct Patience<'a> {
-    give_up: &'a dyn Fn() -> bool,
-    grace: Duration,
+    /// How long a program may take to end after SIGTERM before it gets SIGKILL.
+    pub grace: Duration,
 }
 
 impl Runner<'_> {
@@ -57,10 +53,16 @@ impl Runner<'_> {
         Runner { deadline, ..self }
     }
 
+    /// The same programs, with another grace.
+    #[must_use]
+    pub fn with_grace(self, grace: Duration) -> Self {
+        Runner { grace, ..self }
+    }
+
     /// Runs a program that changes something to its end and returns its stdout; any exit but 0 is an error that repeats
     /// the end of its stderr.
     pub fn capture(&self, command: &mut Command) -> Result<String, Error> {
-        self.succeed(command, &Patience { give_up: &|| false, grace: GRACE })
+        self.succeed(command, &|| false)
     }
 
     /// The same for a program that only answers a question: the interrupt ends it, too.
@@ -69,7 +71,7 @@ impl Runner<'_> {
         // What is asked after an interrupt, to finish a step, is asked as if there had been none.
         let early = interrupted();
         let give_up = || !early && interrupted();
-        let answer = self.succeed(command, &Patience { give_up: &give_up, grace: GRACE_TO_ANSWER });
+        let answer = self.with_grace(GRACE_TO_ANSWER).succeed(command, &give_up);
         match (answer, give_up()) {
             (Err(Error::ProgramFailed { .. }), true) => {
                 Err(self.interrupt.check().err().unwrap_or(Error::Interrupted))
@@ -78,8 +80,8 @@ impl Runner<'_> {
         }
     }
 
-    fn succeed(&self, command: &mut Command, patience: &Patience) -> Result<String, Error> {
-        let (status, stdout, stderr) = self.collect(Stdio::null(), command, patience)?;
+    fn succeed(&self, command: &mut Command, give_up: &dyn Fn() -> bool) -> Result<String, Error> {
+        let (status, stdout, stderr) = self.collect(Stdio::null(), command, give_up)?;
         if status.success() {
             return Ok(stdout);
         }
@@ -96,17 +98,17 @@ impl Runner<'_> {
         // A file is read at the program's own pace: nothing can be stuck in a pipe.
         let mut file = tempfile::tempfile().map_err(unfed)?;
         file.write_all(input).and_then(|()| file.rewind()).map_err(unfed)?;
-        self.collect(file.into(), command, &Patience { give_up: &|| false, grace: GRACE })
+        self.collect(file.into(), command, &|| false)
     }
 
     fn collect(
         &self,
         stdin: Stdio,
         command: &mut Command,
-        patience: &Patience,
+        give_up: &dyn Fn() -> bool,
     ) -> Result<(ExitStatus, String, String), Error> {
         let (mut stdout, mut stderr) = (String::new(), String::new());
-        let status = self.stream_until(stdin, command, patience, |stream, line| {
+        let status = self.stream_until(stdin, command, give_up, |stream, line| {
             let text = if stream == Stream::Stdout { &mut stdout } else { &mut stderr };
             text.push_str(line);
             text.push('\n');
@@ -131,14 +133,14 @@ impl Runner<'_> {
         give_up: &dyn Fn() -> bool,
         on_line: impl FnMut(Stream, &str) -> Result<(), E>,
     ) -> Result<ExitStatus, E> {
-        self.stream_until(Stdio::null(), command, &Patience { give_up, grace: GRACE }, on_line)
+        self.stream_until(Stdio::null(), command, give_up, on_line)
     }
 
     fn stream_until<E: Fault + From<Error>>(
         &self,
         stdin: Stdio,
         command: &mut Command,
-        patience: &Patience,
+        give_up: &dyn Fn() -> bool,
         mut on_line: impl FnMut(Stream, &str) -> Result<(), E>,
     ) -> Result<ExitStatus, E> {
         self.emit.explain(&format!("running {}", words(command)));
@@ -170,10 +172,10 @@ impl Runner<'_> {
                     Err(RecvTimeoutError::Disconnected) => break,
                     Err(RecvTimeoutError::Timeout) => {}
                 }
-                if ended.is_none() && (self.deadline.passed() || (patience.give_up)()) {
+                if ended.is_none() && (self.deadline.passed() || give_up()) {
                     ended = Some(Instant::now());
                     signal(&child, Signal::TERM);
-                } else if ended.is_some_and(|at| at.elapsed() > patience.grace) {
+                } else if ended.is_some_and(|at| at.elapsed() > self.grace) {
                     signal(&child, Signal::KILL);
                 }
             }
@@ -257,7 +259,9 @@ mod tests {
         let (emit, interrupt) = (emitter(), Interrupt::default());
         let deadline = Deadline::after(Some(Duration::from_millis(50)));
         let begun = Instant::now();
-        let error = Runner { emit: &emit, deadline, interrupt: &interrupt }.ask(&mut deaf()).unwrap_err();
+        let error = Runner { emit: &emit, deadline, interrupt: &interrupt, grace: GRACE }
+            .ask(&mut deaf())
+            .unwrap_err();
         assert!(matches!(error, Error::Deadline { .. }), "{error}");
         assert!(begun.elapsed() < GRACE, "it does not get the grace of one that changes something");
     }
@@ -265,7 +269,8 @@ mod tests {
     #[test]
     fn an_interrupt_ends_what_is_asked_and_not_what_is_asked_after_it() {
         let (emit, interrupt) = (emitter(), Interrupt::default());
-        let runner = Runner { emit: &emit, deadline: Deadline::after(None), interrupt: &interrupt };
+        let runner =
+            Runner { emit: &emit, deadline: Deadline::after(None), interrupt: &interrupt, grace: GRACE };
         let answer = std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_millis(100));

@@ -13,7 +13,7 @@ use crate::interrupt::Interrupt;
 use crate::journal::Journal;
 use crate::lock::{self, Holder, Lock};
 use crate::messages::{Messages, Verbosity};
-use crate::process::Runner;
+use crate::process::{self, Runner};
 use crate::settings::process_env;
 use crate::state::State;
 use crate::{Error, Exit, Fault, cli};
@@ -145,7 +145,12 @@ impl Session {
     /// Runs programs of the host.
     #[must_use]
     pub fn runner(&self) -> Runner<'_> {
-        Runner { emit: &self.emit, deadline: self.deadline, interrupt: &self.interrupt }
+        Runner {
+            emit: &self.emit,
+            deadline: self.deadline,
+            interrupt: &self.interrupt,
+            grace: process::GRACE,
+        }
     }
 
     /// The end of the waiting for one outside system.
@@ -199,7 +204,6 @@ pub fn conduct<E: Fault>(
     };
     match body(&session) {
         Ok(answer) => finish(&session, version, answer.exit, &answer.msg, answer.data),
-        Err(error) if error.code() == Error::Closed.code() => Exit::Done.into(),
         Err(error) => fail(&session, version, &error),
     }
 }
@@ -222,7 +226,19 @@ fn fail<E: Fault>(session: &Session, version: &str, error: &E) -> ExitCode {
     finish(session, version, error.exit(), &message, summary)
 }
 
+/// The last line, and the exit code. An answer that could not be written is no yes.
 fn finish(session: &Session, version: &str, exit: Exit, msg: &str, summary: Value) -> ExitCode {
+    let code = tell(session, version, exit, msg, summary);
+    match session.emit.lost() {
+        Some(error) if exit == Exit::Done => {
+            session.emit.error(&error.to_string(), error.hint().as_deref());
+            error.exit().into()
+        }
+        _ => code,
+    }
+}
+
+fn tell(session: &Session, version: &str, exit: Exit, msg: &str, summary: Value) -> ExitCode {
     if !session.emit.started() {
         let _ = session.emit.start(&format!("{} {version}", session.tool), json!({"version": version}));
     }

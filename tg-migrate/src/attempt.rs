@@ -11,6 +11,7 @@ use tg_core::thread::joined;
 use crate::cli::{Cli, MAX_BLOCK};
 use crate::context::Context;
 use crate::error::MigrateError;
+use crate::guard::Guard;
 use crate::mark::Mark;
 use crate::migrator::Migrator;
 use crate::outcome::Outcome;
@@ -22,6 +23,8 @@ use crate::watch::{Ledger, Watch, Watched};
 const RETRIES: u32 = 5;
 /// Before the second attempt; twice as long before each one after it.
 const BACKOFF: Duration = Duration::from_secs(1);
+/// How long Compose may take to end once the migrator's container was killed.
+const FAREWELL: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
 /// The migrator, begun anew as long as it was only locked out and that is wanted.
@@ -38,6 +41,8 @@ pub(crate) struct Attempt {
     /// Why, as it says.
     pub reason: String,
     pub watched: Watched,
+    /// Whether it was ended before its time.
+    pub cut: bool,
 }
 
 impl<'a> Attempts<'a> {
@@ -65,8 +70,8 @@ impl<'a> Attempts<'a> {
         loop {
             tries += 1;
             let attempt = self.attempt(migrator, ledger);
-            let application = &migrator.application;
-            let outcome = Outcome::find(self.ctx, client, application, before, &attempt.watched.ledger)?;
+            let how = (attempt.is_well(), attempt.cut);
+            let outcome = Outcome::find(self.ctx, client, before, &attempt.watched, how);
             let again =
                 tries <= self.retries && attempt.was_locked_out() && self.ctx.session.check("").is_ok();
             if !again {
@@ -92,11 +97,14 @@ impl<'a> Attempts<'a> {
             contained: migrator.contained,
             max_block: self.max_block,
         };
+        let guard = Guard::new(self.ctx, migrator.contained);
         let mut reason = Reason::default();
         let (ended, watched) = std::thread::scope(|scope| {
             let watching = scope.spawn(|| watch.run(&done, ledger));
-            let runner = session.runner();
-            let ended = runner.stream(&mut migrator.command, |stream, line| {
+            scope.spawn(|| guard.run(&done));
+            let runner = session.runner().with_grace(FAREWELL);
+            let cut = || guard.has_cut();
+            let ended = runner.stream_unless(&mut migrator.command, &cut, |stream, line| {
                 reason.hear(line);
                 let data = json!({"kind": "line", "stream": stream, "line": line});
                 session.emit.record(line, data).map_err(MigrateError::from)
@@ -104,19 +112,25 @@ impl<'a> Attempts<'a> {
             done.store(true, Ordering::Relaxed);
             (ended, joined(watching))
         });
+        let cut = guard.has_cut();
         match ended {
-            Ok(status) => Attempt { status: Some(status), reason: reason.tell(), watched },
-            Err(error) => Attempt { status: None, reason: error.to_string(), watched },
+            Ok(status) => Attempt { status: Some(status), reason: reason.tell(), watched, cut },
+            Err(error) => Attempt { status: None, reason: error.to_string(), watched, cut: true },
         }
     }
 }
 
 impl Attempt {
+    /// Whether it ended by itself, with 0.
+    pub(crate) fn is_well(&self) -> bool {
+        !self.cut && self.status.is_some_and(|status| status.success())
+    }
+
     /// Whether it failed for want of a lock: cancelled by us, by `lock_timeout` (55P03), as the victim of a deadlock (40P01).
     pub(crate) fn was_locked_out(&self) -> bool {
         let says = ["lock timeout", "55P03", "deadlock detected", "40P01"];
-        let failed = !self.status.is_some_and(|status| status.success());
-        failed && (self.watched.cancelled.is_some() || says.iter().any(|words| self.reason.contains(words)))
+        !self.is_well()
+            && (self.watched.cancelled.is_some() || says.iter().any(|words| self.reason.contains(words)))
     }
 }
 

@@ -18,6 +18,12 @@ pub(crate) enum MigrateError {
     #[error("the migrator failed ({status}) after it had changed the database: {reason}")]
     FailedDirty { status: String, reason: String, run: String, backup: Option<String> },
     #[error(
+        "the migrator failed ({status}), and whether it changed the database can't be told ({unknown}): {reason}"
+    )]
+    FailedUnknown { status: String, reason: String, unknown: String, run: String, backup: Option<String> },
+    #[error("{why}; the migrator was ended, and {}", unknown.as_ref().map_or_else(|| "the database is as before".into(), |u| format!("whether it changed the database can't be told: {u}")))]
+    Cut { why: tg_core::Error, unknown: Option<String>, run: String, backup: Option<String> },
+    #[error(
         "the migrator was locked out ({status}, {attempts} attempts) and the database is as before: {reason}"
     )]
     LockTimeout { status: String, reason: String, attempts: u32 },
@@ -79,7 +85,8 @@ impl Fault for MigrateError {
             | MigrateError::FailedBefore(_)
             | MigrateError::Blocked(_) => Exit::Refused,
             MigrateError::Catalog(_) | MigrateError::NoImage => Exit::Environment,
-            MigrateError::FailedDirty { .. } => Exit::Stuck,
+            MigrateError::Cut { why, .. } => why.exit(),
+            MigrateError::FailedDirty { .. } | MigrateError::FailedUnknown { .. } => Exit::Stuck,
             MigrateError::NoRun | MigrateError::NoTag(_) => Exit::Usage,
         }
     }
@@ -95,6 +102,8 @@ impl Fault for MigrateError {
             MigrateError::OtherRelease { .. } => "other-release",
             MigrateError::FailedClean { .. } => "failed-clean",
             MigrateError::FailedDirty { .. } => "failed-dirty",
+            MigrateError::FailedUnknown { .. } => "failed-unknown",
+            MigrateError::Cut { why, .. } => why.code(),
             MigrateError::LockTimeout { .. } => "lock-timeout",
             MigrateError::NoBackup { .. } => "no-backup",
             MigrateError::Blocked(_) => "blocked",
@@ -125,10 +134,13 @@ impl Fault for MigrateError {
                 Some("the lines of the migrator above say why; nothing has to be undone".into())
             }
             MigrateError::FailedDirty { run, backup, .. } => {
-                let run = format!("tg-backup restore --run {run} --accept-data-loss");
-                let older = backup.as_ref().map_or(String::new(), |id| format!(", or tg-backup restore {id}"));
-                Some(format!("put the database back: {run}{older}"))
+                Some(format!("put the database back: {}", way_back(run, backup.as_deref())))
             }
+            MigrateError::FailedUnknown { run, backup, .. }
+            | MigrateError::Cut { unknown: Some(_), run, backup, .. } => {
+                Some(format!("treat it as changed, and put the database back: {}", way_back(run, backup.as_deref())))
+            }
+            MigrateError::Cut { why, .. } => why.hint(),
             MigrateError::LockTimeout { .. } => Some(
                 "run it again when less goes on; tg-migrate preflight names who is in the way, --retries tries by itself".into(),
             ),
@@ -160,6 +172,12 @@ impl Fault for MigrateError {
             _ => None,
         }
     }
+}
+
+/// The commands that put the database back.
+fn way_back(run: &str, backup: Option<&str>) -> String {
+    let older = backup.map_or(String::new(), |id| format!(", or tg-backup restore {id}"));
+    format!("tg-backup restore --run {run} --accept-data-loss{older}")
 }
 
 fn newest(age_s: Option<u64>) -> String {

@@ -2,11 +2,9 @@
 //! migrators' histories.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tg_core::database::Client;
-use tg_core::deadline::Deadline;
 
 use crate::catalog::Catalog;
 use crate::error::MigrateError;
@@ -16,15 +14,14 @@ use crate::outcome::more;
 const WRITTEN: &str = include_str!("sql/written.sql");
 /// Where each table and index keeps its rows: another place after a rewrite.
 const FILES: &str = include_str!("sql/files.sql");
+const COUNTS: &str = "SELECT pg_catalog.current_setting('track_counts')::bool";
+/// Where each sequence stands.
+const SEQUENCES: &str = include_str!("sql/sequences.sql");
 /// The next transaction identifier, in 64 bits: it moves only when somebody writes.
 const NEXT_XID: &str = "SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint";
 /// Of the whole server. A standby has none of its own.
 const WAL: &str = "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN 0 \
     ELSE (pg_catalog.pg_current_wal_lsn() - '0/0')::bigint END";
-const SESSIONS: &str =
-    "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity WHERE application_name = $1";
-/// How long to wait for the migrator's sessions to end: a session reports what it wrote when it ends.
-const SETTLE: Duration = Duration::from_secs(5);
 
 /// What is compared before and after a migration.
 pub(crate) struct Mark {
@@ -37,6 +34,9 @@ pub(crate) struct Mark {
     /// Of what was there already: relation to file.
     files: BTreeMap<u32, (String, u32)>,
     applied: Vec<String>,
+    sequences: BTreeMap<(String, String), Option<i64>>,
+    /// Whether the server counts rows.
+    pub counts: bool,
 }
 
 /// Rows that one table received.
@@ -55,6 +55,7 @@ impl Mark {
         let counts =
             |row: &postgres::Row| [2, 3, 4].map(|i| row.get::<_, Option<i64>>(i).unwrap_or_default());
         let files = client.query(FILES, &[])?;
+        let sequences = client.query(SEQUENCES, &[])?;
         Ok(Mark {
             catalog: Catalog::read(client)?,
             xid: next_xid(client)?,
@@ -62,6 +63,8 @@ impl Mark {
             written: written.iter().map(|row| ((row.get(0), row.get(1)), counts(row))).collect(),
             files: files.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect(),
             applied: applied(client)?,
+            counts: client.query_one(COUNTS, &[])?.get(0),
+            sequences: sequences.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect(),
         })
     }
 
@@ -82,6 +85,18 @@ impl Mark {
         };
         let rows = after.written.iter().map(row);
         rows.filter(|w| w.total() > 0).collect()
+    }
+
+    /// Sequences that were there and stand elsewhere since.
+    pub(crate) fn moved_since(&self, before: &Mark) -> Vec<String> {
+        let moved = |(name, value): (&(String, String), &Option<i64>)| {
+            before
+                .sequences
+                .get(name)
+                .is_some_and(|then| then != value)
+                .then(|| format!("{}.{}", name.0, name.1))
+        };
+        self.sequences.iter().filter_map(moved).collect()
     }
 
     /// What migrators have written down since.
@@ -126,15 +141,6 @@ pub(crate) fn next_xid(client: &mut Client) -> Result<i64, MigrateError> {
     Ok(client.query_one(NEXT_XID, &[])?.get(0))
 }
 
-/// Waits until the migrator's sessions are gone, so that their counts are in the statistics.
-pub(crate) fn settle(client: &mut Client, application: &str) -> Result<(), MigrateError> {
-    let deadline = Deadline::after(Some(SETTLE));
-    while client.query_one(SESSIONS, &[&application])?.get::<_, i64>(0) > 0 && !deadline.passed() {
-        deadline.sleep(Duration::from_millis(50));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,7 +153,15 @@ mod tests {
             written: BTreeMap::from([(("public".into(), "t".into()), counts)]),
             files: BTreeMap::from([(7, ("public.t".into(), file))]),
             applied: Vec::new(),
+            counts: true,
+            sequences: BTreeMap::from([(("public".into(), "q".into()), Some(i64::from(file)))]),
         }
+    }
+
+    #[test]
+    fn a_sequence_that_stands_elsewhere_has_moved() {
+        assert_eq!(mark([0; 3], 2).moved_since(&mark([0; 3], 1)), ["public.q"]);
+        assert!(mark([0; 3], 1).moved_since(&mark([0; 3], 1)).is_empty());
     }
 
     #[test]

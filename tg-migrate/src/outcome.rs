@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use tg_core::Truth;
 use tg_core::database::Client;
 
 use crate::compat::{self, Change};
 use crate::context::Context;
 use crate::diff;
 use crate::error::MigrateError;
-use crate::mark::{self, Mark, Written};
-use crate::watch::Ledger;
+use crate::evidence::Transactions;
+use crate::mark::{Mark, Written};
+use crate::remains;
+use crate::watch::{Ledger, Watched};
 
 /// The status of a transaction, of one that is known: 'committed', 'aborted', 'in progress'.
 const COMMITTED: &str = "SELECT pg_catalog.count(*) FROM pg_catalog.unnest($1::bigint[]) AS x(xid) WHERE \
@@ -25,18 +28,31 @@ const OTHERS: &str = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activit
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Ending {
+    /// It ended well and left nothing.
     NothingToDo,
     Applied,
+    /// It ended well; nothing of it is to be seen, and it can't be told whether it wrote.
+    NothingSeen,
     /// It waited for a lock for too long, or was cancelled for it, and left nothing: run it again.
     LockTimeout,
     /// It failed and left nothing.
     FailedClean,
     /// It failed and left something.
     FailedDirty,
+    /// It failed, and it can't be told whether it left something.
+    FailedUnknown,
 }
 
+/// What the server shows of a migration that has ended.
 pub(crate) struct Outcome {
     before: String,
+    /// Nothing where the server could not be asked.
+    seen: Option<Seen>,
+    /// Whether the database is other than it was.
+    changed: Truth,
+}
+
+struct Seen {
     after: Mark,
     changes: Vec<Change>,
     rows: Vec<Written>,
@@ -46,63 +62,53 @@ pub(crate) struct Outcome {
     committed: bool,
     applied: Vec<String>,
     rewritten: Vec<String>,
+    /// Sequences that stand elsewhere.
+    moved: Vec<String>,
+    transactions: Transactions,
+    /// Whether nothing of the migrator is left that could still write.
+    gone: Truth,
 }
 
 impl Outcome {
+    /// Ends what is left of the migrator, and looks; what can't be seen is not known. `well`: it ended with 0. `cut`: it was
+    /// ended before its time.
     pub(crate) fn find(
         ctx: &Context,
         client: &mut Client,
-        application: &str,
         before: &Mark,
-        ledger: &Ledger,
-    ) -> Result<Self, MigrateError> {
-        // The migrator may have run for hours and the server may have dropped our idle session.
-        let mut fresh;
-        let client = if client.is_valid(Duration::from_secs(5)).is_ok() {
-            client
-        } else {
-            fresh = ctx.connect()?;
-            &mut fresh
-        };
-        mark::settle(client, application)?;
-        let after = Mark::take(client)?;
-        let xids: Vec<i64> = ledger.xids.iter().copied().collect();
-        Ok(Outcome {
-            before: before.catalog.hash(),
-            changes: compat::changes(&before.catalog, &after.catalog),
-            rows: before.rows_until(&after),
-            alone: client.query_one(OTHERS, &[])?.get::<_, i64>(0) == 0,
-            committed: !xids.is_empty() && client.query_one(COMMITTED, &[&xids])?.get::<_, i64>(0) > 0,
-            applied: after.applied_since(before),
-            rewritten: after.rewritten_since(before),
-            after,
-        })
+        watched: &Watched,
+        (well, cut): (bool, bool),
+    ) -> Self {
+        let hash = before.catalog.hash();
+        match Seen::look(ctx, client, before, watched, cut) {
+            Ok(seen) => Outcome { before: hash, changed: seen.changed(well), seen: Some(seen) },
+            Err(error) => Outcome {
+                before: hash,
+                changed: Truth::unknown(format!("the database could not be looked at: {error}")),
+                seen: None,
+            },
+        }
     }
 
-    pub(crate) fn schema_changed(&self) -> bool {
-        !self.changes.is_empty()
-    }
-
-    /// The catalog's hash afterwards.
-    pub(crate) fn schema(&self) -> String {
-        self.after.catalog.hash()
+    /// The catalog's hash afterwards, where it was read.
+    pub(crate) fn schema(&self) -> Option<String> {
+        self.seen.as_ref().map(|seen| seen.after.catalog.hash())
     }
 
     /// Whether the migration left anything.
-    pub(crate) fn changed(&self) -> bool {
-        self.schema_changed()
-            || self.committed
-            || !self.applied.is_empty()
-            || (self.alone && !self.rows.is_empty())
+    pub(crate) fn changed(&self) -> &Truth {
+        &self.changed
     }
 
     pub(crate) fn ending(&self, well: bool, locked_out: bool) -> Ending {
-        match (well, self.changed()) {
-            (true, false) => Ending::NothingToDo,
-            (true, true) => Ending::Applied,
-            (false, true) => Ending::FailedDirty,
-            (false, false) if locked_out => Ending::LockTimeout,
-            (false, false) => Ending::FailedClean,
+        match (well, &self.changed) {
+            (true, Truth::No) => Ending::NothingToDo,
+            (true, Truth::Yes) => Ending::Applied,
+            (true, Truth::Unknown(_)) => Ending::NothingSeen,
+            (false, Truth::Yes) => Ending::FailedDirty,
+            (false, Truth::Unknown(_)) => Ending::FailedUnknown,
+            (false, Truth::No) if locked_out => Ending::LockTimeout,
+            (false, Truth::No) => Ending::FailedClean,
         }
     }
 
@@ -114,18 +120,8 @@ impl Outcome {
         names: &HashMap<i64, String>,
     ) -> Result<(), MigrateError> {
         let emit = &ctx.session.emit;
-        diff::tell(ctx.session, &self.changes)?;
-        for name in &self.applied {
-            emit.record(&format!("applied {name}"), json!({"kind": "applied", "name": name}))?;
-        }
-        for name in &self.rewritten {
-            emit.record(&format!("rewrote {name}"), json!({"kind": "rewritten", "relation": name}))?;
-        }
-        for written in &self.rows {
-            let mut data = written.data();
-            data["kind"] = json!("rows");
-            data["by"] = json!(if self.alone { "migrator" } else { "anybody" });
-            emit.record(&format!("{} rows written in {}", written.total(), written.place()), data)?;
+        if let Some(seen) = &self.seen {
+            seen.tell(ctx)?;
         }
         for (msg, data) in ledger.records(names) {
             emit.record(&msg, data)?;
@@ -134,27 +130,127 @@ impl Outcome {
     }
 
     pub(crate) fn data(&self, before: &Mark, ledger: &Ledger) -> Map<String, Value> {
-        let rows: i64 = self.rows.iter().map(Written::total).sum();
-        let data = json!({
-            "changed": self.changed(), "schema_changed": self.schema_changed(), "schema_before": self.before,
-            "schema_after": self.after.catalog.hash(), "applied": self.applied, "rows_written": rows, "rows_by": if self.alone { "migrator" } else { "anybody" },
-            "wal_bytes": self.after.wal_bytes - before.wal_bytes, "xid_after": self.after.xid,
-            "longest_block_ms": ledger.longest_block_ms(), "blocked_sessions": ledger.blocked_sessions(),
-        });
-        data.as_object().cloned().unwrap_or_default()
+        let mut data = Map::new();
+        self.changed.put(&mut data, "changed");
+        data.insert("schema_before".into(), json!(self.before));
+        if let Some(seen) = &self.seen {
+            data.extend(seen.data(before));
+        }
+        data.insert("longest_block_ms".into(), json!(ledger.longest_block_ms()));
+        data.insert("blocked_sessions".into(), json!(ledger.blocked_sessions()));
+        data
     }
 
-    pub(crate) fn sentence(&self, ledger: &Ledger) -> String {
+    /// What a migration that ended well has done, to this database.
+    pub(crate) fn sentence(&self, database: &str, ledger: &Ledger) -> String {
         let blocked = match ledger.longest_block_ms() {
             0 => String::new(),
             ms => format!("; nobody waited longer than {ms} ms behind it"),
         };
-        let what = match (self.schema_changed(), self.changed()) {
-            (false, false) => "the migrations had nothing to do".into(),
-            (true, _) => format!("migrated: {} changes in the schema", self.changes.len()),
-            (false, true) => "migrated: rows were written, the schema is as before".into(),
+        let changes = self.seen.as_ref().map_or(0, |seen| seen.changes.len());
+        let what = match &self.changed {
+            Truth::No => format!("the migrations changed nothing in {database}"),
+            Truth::Yes if changes > 0 => format!("migrated: {changes} changes in the schema of {database}"),
+            Truth::Yes => format!("migrated: rows were written, the schema of {database} is as before"),
+            Truth::Unknown(why) => format!(
+                "the migrations ended well and the schema of {database} is as before; whether they wrote rows can't be told: {why}"
+            ),
         };
         format!("{what}{blocked}")
+    }
+}
+
+impl Seen {
+    fn look(
+        ctx: &Context,
+        client: &mut Client,
+        before: &Mark,
+        watched: &Watched,
+        cut: bool,
+    ) -> Result<Self, MigrateError> {
+        // The migrator may have run for hours and the server may have dropped our idle session.
+        let mut fresh;
+        let client = if client.is_valid(Duration::from_secs(5)).is_ok() {
+            client
+        } else {
+            fresh = ctx.connect()?;
+            &mut fresh
+        };
+        let gone = remains::end(ctx, client, &watched.traces, cut)?;
+        let after = Mark::take(client)?;
+        let xids: Vec<i64> = watched.ledger.xids.iter().copied().collect();
+        Ok(Seen {
+            changes: compat::changes(&before.catalog, &after.catalog),
+            rows: before.rows_until(&after),
+            alone: client.query_one(OTHERS, &[])?.get::<_, i64>(0) == 0,
+            committed: !xids.is_empty() && client.query_one(COMMITTED, &[&xids])?.get::<_, i64>(0) > 0,
+            applied: after.applied_since(before),
+            rewritten: after.rewritten_since(before),
+            moved: after.moved_since(before),
+            transactions: Transactions::since(client, before.xid)?,
+            gone,
+            after,
+        })
+    }
+
+    /// Whether the database is other than it was. As before is said only where the catalog is the same, no transaction of the
+    /// whole server was committed, no sequence has moved, and nothing is left that could still write. Of a migrator that ended
+    /// well it is enough that the server counted no row of this database while nobody else was in it.
+    fn changed(&self, well: bool) -> Truth {
+        let seen = !self.changes.is_empty()
+            || self.committed
+            || !self.applied.is_empty()
+            || (self.alone && !(self.kept_rows().is_empty() && self.moved.is_empty()));
+        if seen {
+            return Truth::Yes;
+        }
+        if well && self.alone && self.after.counts && self.gone.is_yes() {
+            return Truth::No;
+        }
+        let sequences = match self.moved.as_slice() {
+            [] => Truth::Yes,
+            moved => {
+                Truth::unknown(format!("sequence {} has moved, and others were connected", moved.join(", ")))
+            }
+        };
+        !self.gone.clone().and(self.transactions.wrote_nothing()).and(sequences)
+    }
+
+    /// Rows that were written and may have been kept; what was rolled back is counted by the server as well.
+    fn kept_rows(&self) -> &[Written] {
+        if self.transactions.wrote_nothing().is_yes() { &[] } else { &self.rows }
+    }
+
+    fn tell(&self, ctx: &Context) -> Result<(), MigrateError> {
+        let emit = &ctx.session.emit;
+        diff::tell(ctx.session, &self.changes)?;
+        for name in &self.applied {
+            emit.record(&format!("applied {name}"), json!({"kind": "applied", "name": name}))?;
+        }
+        for name in &self.rewritten {
+            emit.record(&format!("rewrote {name}"), json!({"kind": "rewritten", "relation": name}))?;
+        }
+        for written in self.kept_rows() {
+            let mut data = written.data();
+            data["kind"] = json!("rows");
+            data["by"] = json!(self.by());
+            emit.record(&format!("{} rows written in {}", written.total(), written.place()), data)?;
+        }
+        Ok(())
+    }
+
+    fn by(&self) -> &'static str {
+        if self.alone { "migrator" } else { "anybody" }
+    }
+
+    fn data(&self, before: &Mark) -> Map<String, Value> {
+        let rows: i64 = self.kept_rows().iter().map(Written::total).sum();
+        let data = json!({
+            "schema_changed": !self.changes.is_empty(), "schema_after": self.after.catalog.hash(), "applied": self.applied,
+            "rows_written": rows, "rows_by": self.by(), "sequences_moved": self.moved, "wal_bytes": self.after.wal_bytes - before.wal_bytes,
+            "xid_after": self.transactions.next, "transactions_committed": self.transactions.committed,
+        });
+        data.as_object().cloned().unwrap_or_default()
     }
 }
 

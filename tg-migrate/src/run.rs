@@ -11,14 +11,14 @@ use tg_core::session::{Answer, Session};
 use tg_core::{Exit, history};
 
 use crate::advisory::AdvisoryLock;
-use crate::attempt::Attempts;
+use crate::attempt::{Attempt, Attempts};
 use crate::cli::{Accept, Cli};
 use crate::context::Context;
 use crate::error::MigrateError;
 use crate::gate::Gate;
 use crate::mark::Mark;
 use crate::migrator::{self, Migrator};
-use crate::outcome::Ending;
+use crate::outcome::{Ending, Outcome};
 use crate::preflight::{self, Weight};
 use crate::rehearse::Verdict;
 use crate::watch;
@@ -65,10 +65,8 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> 
     let attempts = Attempts::of(&ctx, cli, rehearsal.as_ref())?;
     let (attempt, outcome, tries) = attempts.run(&mut migrator, &mut client, &before)?;
     outcome.tell(&ctx, &attempt.watched.ledger, &names)?;
-    let well = attempt.status.is_some_and(|status| status.success());
-    if let Some(verdict) =
-        rehearsal.as_ref().filter(|v| well && v.schema_after.as_deref() != Some(&outcome.schema()))
-    {
+    let well = attempt.is_well();
+    if let Some(verdict) = rehearsal.as_ref().filter(|v| well && v.schema_after != outcome.schema()) {
         let msg = "the schema is not what it was after the rehearsal";
         session.emit.warning(
             "not-as-rehearsed",
@@ -93,18 +91,36 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> 
     data.insert("backup".into(), json!(gate.as_ref().map(|gate| &gate.id)));
     data.insert("outcome".into(), json!(if well { "succeeded" } else { "failed" }));
     history::append(&state, &session.run, crate::TOOL, "migrate", data.clone())?;
+    if well {
+        let msg = outcome.sentence(&ctx.target.name, &attempt.watched.ledger);
+        return Ok(Answer { exit: Exit::Done, msg, data: Value::Object(data) });
+    }
+    Err(failure(&ctx, attempt, &outcome, ending, gate.map(|gate| gate.id), tries))
+}
+
+/// What a migration that did not end well is told as.
+fn failure(
+    ctx: &Context,
+    attempt: Attempt,
+    outcome: &Outcome,
+    ending: Ending,
+    backup: Option<String>,
+    attempts: u32,
+) -> MigrateError {
+    let (run, reason) = (ctx.session.run.clone(), attempt.reason);
     let status = attempt.status.map_or_else(|| "not run to its end".into(), process::describe);
-    let reason = attempt.reason;
-    match ending {
-        Ending::NothingToDo | Ending::Applied => {
-            let msg = outcome.sentence(&attempt.watched.ledger);
-            Ok(Answer { exit: Exit::Done, msg, data: Value::Object(data) })
+    let cut = attempt.cut.then(|| ctx.session.check("running the migrator").err()).flatten();
+    match (ending, cut) {
+        (Ending::FailedDirty, _) => MigrateError::FailedDirty { status, reason, run, backup },
+        (_, Some(why)) => {
+            let unknown = outcome.changed().why().map(str::to_owned);
+            MigrateError::Cut { why, unknown, run, backup }
         }
-        Ending::LockTimeout => Err(MigrateError::LockTimeout { status, reason, attempts: tries }),
-        Ending::FailedClean => Err(MigrateError::FailedClean { status, reason }),
-        Ending::FailedDirty => {
-            let (run, backup) = (session.run.clone(), gate.map(|gate| gate.id));
-            Err(MigrateError::FailedDirty { status, reason, run, backup })
+        (Ending::LockTimeout, None) => MigrateError::LockTimeout { status, reason, attempts },
+        (Ending::FailedClean | Ending::NothingToDo, None) => MigrateError::FailedClean { status, reason },
+        (Ending::Applied | Ending::NothingSeen | Ending::FailedUnknown, None) => {
+            let unknown = outcome.changed().why().unwrap_or_default().to_owned();
+            MigrateError::FailedUnknown { status, reason, unknown, run, backup }
         }
     }
 }

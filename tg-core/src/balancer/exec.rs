@@ -9,7 +9,7 @@ use crate::Error;
 use crate::deadline::Deadline;
 use crate::emitter::Emitter;
 use crate::interrupt::Interrupt;
-use crate::process::{Runner, describe, tail};
+use crate::process::{GRACE, Runner, describe, tail};
 use crate::project::Project;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -70,7 +70,7 @@ impl<'a> Exec<'a> {
         command.arg(word).current_dir(&self.directory);
         // It is part of a step, which is finished: only its own limit ends it.
         let (deadline, interrupt) = (Deadline::after(Some(self.limit)), Interrupt::default());
-        let runner = Runner { emit: self.emit, deadline, interrupt: &interrupt };
+        let runner = Runner { emit: self.emit, deadline, interrupt: &interrupt, grace: GRACE };
         let (status, stdout, stderr) = match runner.feed(&mut command, input.to_string().as_bytes()) {
             Err(Error::Deadline { .. }) => {
                 return Err(refused(format!("it did not end within {} s", self.limit.as_secs())));

@@ -10,11 +10,12 @@ use tg_core::process::{self};
 use crate::catalog::Catalog;
 use crate::context::Context;
 use crate::error::MigrateError;
-use crate::mark::{self, Mark, Written};
+use crate::mark::{Mark, Written};
 use crate::reason::Reason;
 use crate::rehearse::arena::Arena;
 use crate::rehearse::stage::Stage;
 use crate::rehearse::trace::{Step, Trace};
+use crate::remains::{self, Traces};
 use crate::watch;
 
 /// What the rehearsed migrator's sessions are called.
@@ -101,7 +102,7 @@ impl Migration<'_> {
         let (before, names) = (Mark::take(&mut client)?, watch::names(&mut client)?);
         let log = self.arena.log_end()?;
         let run = self.run()?;
-        mark::settle(&mut client, APPLICATION)?;
+        remains::settle(&mut client, &Traces::named(APPLICATION))?;
         let after = Mark::take(&mut client)?;
         let trace = Trace::read(&self.arena.log_since(log)?, &names);
         let rows = before.rows_until(&after);

@@ -15,6 +15,7 @@ use tg_core::engine::Engine;
 
 use crate::context::Context;
 use crate::error::MigrateError;
+use crate::remains::Traces;
 pub(crate) use ledger::{Jam, Ledger};
 use sample::{Sample, Sampler};
 
@@ -49,6 +50,8 @@ pub(crate) struct Watched {
     pub ledger: Ledger,
     /// Why it was cancelled, if it was.
     pub cancelled: Option<Jam>,
+    /// How the migrator is known.
+    pub traces: Traces,
 }
 
 struct Eyes {
@@ -59,19 +62,23 @@ struct Eyes {
 impl Watch<'_> {
     /// Until the migrator has ended, adding to what earlier attempts came to. What can't be seen is told once; the migration does not depend on it.
     pub(crate) fn run(&self, done: &AtomicBool, ledger: Ledger) -> Watched {
-        let mut watched = Watched { ledger, cancelled: None };
-        let (mut eyes, mut told) = (None, BTreeSet::new());
-        let (mut addresses, mut slowly) = (Vec::new(), None);
+        let traces = Traces {
+            application: self.application.to_owned(),
+            addresses: Vec::new(),
+            contained: self.contained,
+        };
+        let mut watched = Watched { ledger, cancelled: None, traces };
+        let (mut eyes, mut told, mut slowly) = (None, BTreeSet::new(), None);
         while !done.load(Ordering::Relaxed) {
             let begun = Instant::now();
             let slow = slowly.is_none_or(|at: Instant| at.elapsed() >= SLOWLY);
             if slow {
                 slowly = Some(begun);
-                if self.contained && addresses.is_empty() {
-                    addresses = self.addresses();
+                if self.contained && watched.traces.addresses.is_empty() {
+                    watched.traces.addresses = self.addresses();
                 }
             }
-            if let Err(error) = self.look(&mut eyes, &addresses, &mut watched, &mut told, slow) {
+            if let Err(error) = self.look(&mut eyes, &mut watched, &mut told, slow) {
                 eyes = None;
                 self.tell(&mut told, "blind", &format!("the migrator can't be watched: {error}"), json!({}));
             }
@@ -84,7 +91,6 @@ impl Watch<'_> {
     fn look(
         &self,
         eyes: &mut Option<Eyes>,
-        addresses: &[String],
         watched: &mut Watched,
         told: &mut BTreeSet<String>,
         slow: bool,
@@ -93,7 +99,7 @@ impl Watch<'_> {
             Some(eyes) => eyes,
             None => eyes.insert(self.open()?),
         };
-        let sample = sampler.look(client, self.application, addresses)?;
+        let sample = sampler.look(client, self.application, &watched.traces.addresses)?;
         let now = Instant::now();
         watched.ledger.add(&sample, now, self.application);
         if watched.ledger.unnamed && !watched.ledger.named {

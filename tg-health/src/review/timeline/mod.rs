@@ -79,7 +79,7 @@ fn seconds(ms: u64) -> f64 {
 
 impl Timeline {
     fn read(state: &State, run: &str) -> Result<Self, CoreError> {
-        let mut lines = journal::lines(state, run);
+        let mut lines = journal::lines(state, run)?;
         let at = |line: &Value| line["ts"].as_str().and_then(clock::millis);
         lines.retain(|line| at(line).is_some());
         lines.sort_by_key(|line| at(line));
