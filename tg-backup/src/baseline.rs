@@ -2,11 +2,14 @@
 
 use serde_json::Value;
 use tg_core::backup::database::Database;
+use tg_core::database::Client;
 use tg_core::journal;
+use tg_core::transactions::Transactions;
 
 use crate::context::Context;
 use crate::error::Error;
 use crate::facts::Table;
+use crate::mark::Marked;
 use crate::source::Source;
 
 /// Half the circle of 32 bits: a row of a transaction further back can't be told from a new one.
@@ -28,6 +31,7 @@ pub(crate) enum Baseline {
 impl Baseline {
     pub(crate) fn find(
         ctx: &Context,
+        client: &mut Client,
         since: Option<u64>,
         source: &Source,
         live: &Database,
@@ -38,11 +42,7 @@ impl Baseline {
         }
         let migrations = migrations(&journal::steps(&ctx.state, source.run())?);
         match source {
-            Source::Point(point)
-                if point.mark.quiet.is_some_and(|quiet| u64::try_from(quiet) == Ok(next)) =>
-            {
-                Ok(Baseline::Untouched)
-            }
+            Source::Point(point) if quiet(client, point)? => Ok(Baseline::Untouched),
             Source::Point(point) => {
                 let xid = point.mark.xid.and_then(|xid| u64::try_from(xid).ok()).unwrap_or(0);
                 Self::since(xid, next, migrations)
@@ -60,6 +60,12 @@ impl Baseline {
         let xid = whole(xid, next).ok_or(Error::TooLongAgo(xid))?;
         Ok(Baseline::Since { xid, migrations })
     }
+}
+
+/// Whether nobody has written since a point was made: every transaction of the server since then was rolled back, if there was one.
+fn quiet(client: &mut Client, point: &Marked) -> Result<bool, Error> {
+    let Some(quiet) = point.mark.quiet else { return Ok(false) };
+    Ok(Transactions::since(client, quiet)?.wrote_nothing().is_yes())
 }
 
 /// A transaction identifier in 64 bits, given as such or as the 32 bits that tables hold; nothing

@@ -276,6 +276,10 @@ pub(crate) struct RestoreOptions {
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
 
+    /// Do nothing where the database is as it was when the rollback point was made, by the server's own transactions
+    #[arg(long)]
+    pub if_changed: bool,
+
     /// The newest there is
     #[arg(long)]
     pub latest: bool,

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use serde_json::json;
 use tg_core::database::{Client, Transaction};
 
+use tg_core::migrators;
+
 use crate::baseline::Baseline;
 use crate::context::Context;
 use crate::error::Error;
@@ -39,12 +41,12 @@ pub(crate) struct Lost {
 impl Watch {
     pub(crate) fn open(
         ctx: &Context,
-        baseline: impl FnOnce(u64) -> Result<Baseline, Error>,
+        baseline: impl FnOnce(&mut Client, u64) -> Result<Baseline, Error>,
     ) -> Result<Self, Error> {
         let mut client = ctx.target.connect(crate::TOOL, None)?;
         client.batch_execute(UNLIMITED)?;
         let seen: i64 = client.query_one(NEXT, &[])?.get(0);
-        let baseline = baseline(u64::try_from(seen).unwrap_or(0))?;
+        let baseline = baseline(&mut client, u64::try_from(seen).unwrap_or(0))?;
         Ok(Watch { client, baseline, seen })
     }
 
@@ -53,11 +55,18 @@ impl Watch {
         Ok(self.client.query_one(PID, &[])?.get(0))
     }
 
-    /// What would be lost now, by table.
+    /// Whether nobody has written since what is to come back was made.
+    pub(crate) fn is_untouched(&self) -> bool {
+        matches!(self.baseline, Baseline::Untouched)
+    }
+
+    /// What would be lost now, by table. What a migrator wrote down of itself goes back with what it did.
     pub(crate) fn look(&mut self) -> Result<Vec<Lost>, Error> {
         let mut transaction = self.client.reading()?;
         self.seen = transaction.query_one(NEXT, &[])?.get(0);
         let mut tables = facts::tables(&mut transaction)?;
+        let histories = migrators::tables(&mut transaction)?;
+        tables.retain(|t| histories.iter().all(|h| (&h.schema, &h.name) != (&t.schema, &t.name)));
         let lost = match &self.baseline {
             Baseline::Untouched => Vec::new(),
             Baseline::Since { xid, migrations } => {

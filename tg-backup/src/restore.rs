@@ -49,6 +49,10 @@ fn brought_back(ctx: &Context, options: &RestoreOptions, wanted: &Wanted) -> Res
     let source = source.here(ctx)?;
     check(ctx, &source)?;
     let (mut watch, first) = look(ctx, &mut cluster, options, &source)?;
+    if options.if_changed && watch.as_ref().is_some_and(Watch::is_untouched) {
+        let msg = format!("nothing was written since {} was made", source.id());
+        return unchanged(ctx, "restore", msg, json!({"changed": false, "id": source.id()}));
+    }
     let new = prepare(ctx, &mut cluster, &source)?;
     let is_point = matches!(source, Source::Point(_));
     let restored = last_look(ctx, watch.as_mut(), (is_point, first), options).and_then(|lost| {
@@ -75,7 +79,11 @@ fn plan(ctx: &Context, options: &RestoreOptions, wanted: &Wanted) -> Result<Answ
     }
     let source = Source::find(ctx, &mut cluster, wanted)?;
     check(ctx, &source)?;
-    let (_, lost) = look(ctx, &mut cluster, options, &source)?;
+    let (watch, lost) = look(ctx, &mut cluster, options, &source)?;
+    if options.if_changed && watch.as_ref().is_some_and(Watch::is_untouched) {
+        let data = json!({"changed": false, "dry_run": true, "id": source.id()});
+        return Ok(Answer::yes(format!("dry run: nothing was written since {} was made", source.id()), data));
+    }
     let data = json!({"changed": false, "dry_run": true, "id": source.id(), "rows_lost": lost});
     Ok(Answer::yes(format!("dry run: {} would be restored", source.id()), data))
 }
@@ -155,7 +163,8 @@ fn look(
         Err(Error::NoDatabase(_)) => return Ok((None, 0)),
         live => live?,
     };
-    let opened = Watch::open(ctx, |next| Baseline::find(ctx, options.since_xid, source, &live, next));
+    let opened =
+        Watch::open(ctx, |client, next| Baseline::find(ctx, client, options.since_xid, source, &live, next));
     let mut watch = match opened {
         Err(Error::TooLongAgo(_)) if options.accept_data_loss => return Ok((None, 0)),
         opened => opened?,

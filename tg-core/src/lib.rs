@@ -36,6 +36,7 @@ mod lifecycle;
 pub mod lock;
 pub mod logs;
 pub mod messages;
+pub mod migrators;
 #[cfg(test)]
 mod mute;
 mod network;
@@ -57,6 +58,7 @@ mod text;
 pub mod thread;
 pub mod throwaway;
 pub mod tls;
+pub mod transactions;
 pub mod truth;
 pub mod url;
 pub mod version;

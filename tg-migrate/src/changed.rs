@@ -6,12 +6,12 @@ use tg_core::engine::Engine;
 use tg_core::journal;
 use tg_core::project::Project;
 use tg_core::session::{Answer, Session};
+use tg_core::transactions::Transactions;
 use tg_core::{Exit, Truth};
 
 use crate::catalog::Catalog;
 use crate::cli::Cli;
 use crate::error::MigrateError;
-use crate::evidence::Transactions;
 use crate::run::STEP;
 
 pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> {

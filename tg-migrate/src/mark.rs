@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tg_core::database::Client;
+use tg_core::migrators::{self, State};
 
 use crate::catalog::Catalog;
 use crate::error::MigrateError;
-use crate::history::{self, State};
 use crate::outcome::more;
 
 const WRITTEN: &str = include_str!("sql/written.sql");
@@ -115,7 +115,7 @@ impl Mark {
 
 fn applied(client: &mut Client) -> Result<Vec<String>, MigrateError> {
     let mut all = Vec::new();
-    for table in history::tables(client)? {
+    for table in migrators::tables(client)? {
         let entries = table.entries(client)?.into_iter().filter(|entry| entry.state == State::Applied);
         all.extend(entries.map(|entry| entry.name));
     }

@@ -7,12 +7,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tg_core::Truth;
 use tg_core::database::Client;
+use tg_core::transactions::Transactions;
 
 use crate::compat::{self, Change};
 use crate::context::Context;
 use crate::diff;
 use crate::error::MigrateError;
-use crate::evidence::Transactions;
 use crate::mark::{Mark, Written};
 use crate::remains;
 use crate::watch::{Ledger, Watched};

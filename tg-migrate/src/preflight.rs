@@ -3,12 +3,12 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use tg_core::database::Client;
+use tg_core::migrators::{self, State};
 use tg_core::session::{Answer, Session};
 
 use crate::cli::{Cli, PreflightOptions};
 use crate::context::Context;
 use crate::error::MigrateError;
-use crate::history::{self, State};
 
 const BLOCKERS: &str = include_str!("sql/blockers.sql");
 const LEFTOVERS: &str = include_str!("sql/leftovers.sql");
@@ -101,7 +101,7 @@ fn leftovers(client: &mut Client) -> Result<Vec<Finding>, MigrateError> {
 /// A migration that failed, and a lock that its holder has left.
 fn histories(client: &mut Client) -> Result<Vec<Finding>, MigrateError> {
     let mut all = Vec::new();
-    for table in history::tables(client)? {
+    for table in migrators::tables(client)? {
         for entry in table.entries(client)? {
             let code = match entry.state {
                 State::Failed => "failed-migration",

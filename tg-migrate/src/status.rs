@@ -1,19 +1,19 @@
 //! Says what migrators have written down of themselves: applied, failed, stuck.
 
 use serde_json::json;
+use tg_core::migrators::{self, State};
 use tg_core::session::{Answer, Session};
 
 use crate::cli::Cli;
 use crate::context::Context;
 use crate::error::MigrateError;
-use crate::history::{self, State};
 
 pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> {
     let ctx = Context::open(session, cli)?;
     ctx.start("reading the migrations of", "status", json!({}))?;
     let mut client = ctx.connect()?;
     let (mut applied, mut bad, mut last) = (0, Vec::new(), None);
-    let tables = history::tables(&mut client)?;
+    let tables = migrators::tables(&mut client)?;
     for table in &tables {
         for entry in table.entries(&mut client)? {
             let word = match entry.state {

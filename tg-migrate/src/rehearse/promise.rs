@@ -4,11 +4,11 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tg_core::migrators;
 
 use crate::catalog::Catalog;
 use crate::compat::{self, Change};
 use crate::error::MigrateError;
-use crate::history;
 use crate::rehearse::arena::{MIGRATED, PRISTINE};
 use crate::rehearse::contents::Contents;
 use crate::rehearse::migration::{self, Effect, Moment, moments};
@@ -108,8 +108,8 @@ impl Rehearsal<'_> {
 
 /// The tables of migrators' own histories.
 fn histories(rehearsal: &Rehearsal) -> Result<Vec<String>, MigrateError> {
-    let tables = history::tables(&mut rehearsal.arena.connect()?)?;
-    Ok(tables.iter().map(history::Table::place).collect())
+    let tables = migrators::tables(&mut rehearsal.arena.connect()?)?;
+    Ok(tables.iter().map(migrators::Table::place).collect())
 }
 
 /// The first difference.

@@ -1,11 +1,9 @@
-//! Is a database as it was? Yes is said only of what the server itself has shown: the same catalog, no transaction
-//! committed since, no sequence moved, nothing at work any more that could still change it.
+//! What has become of the transactions of a span of time: the server's own word on whether anybody can have written.
 
 use postgres::Row;
-use tg_core::Truth;
-use tg_core::database::Client;
 
-use crate::error::MigrateError;
+use crate::database::Client;
+use crate::{Error, Truth};
 
 const TRANSACTIONS: &str = include_str!("sql/transactions.sql");
 /// Where more than so many transactions were begun, they are not looked up one by one.
@@ -13,12 +11,12 @@ const MOST: i64 = 200_000;
 
 /// What the server's transaction counter shows of a span of time; of the whole server, for it has one counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Transactions {
+pub struct Transactions {
     /// The next one, in 64 bits.
     pub next: i64,
     /// Begun since, and neither committed nor rolled back yet.
     pub open: i64,
-    /// Of those that were looked up.
+    /// Committed, of those that were looked up.
     pub committed: i64,
     /// Begun since.
     pub begun: i64,
@@ -26,13 +24,14 @@ pub(crate) struct Transactions {
 
 impl Transactions {
     /// Since a transaction, in 64 bits.
-    pub(crate) fn since(client: &mut Client, xid: i64) -> Result<Self, MigrateError> {
+    pub fn since(client: &mut Client, xid: i64) -> Result<Self, Error> {
         let row: Row = client.query_one(TRANSACTIONS, &[&xid, &MOST])?;
         Ok(Transactions { next: row.get(0), open: row.get(1), committed: row.get(2), begun: row.get(3) })
     }
 
     /// Whether none of them can have changed anything.
-    pub(crate) fn wrote_nothing(&self) -> Truth {
+    #[must_use]
+    pub fn wrote_nothing(&self) -> Truth {
         match self {
             Transactions { open: 1.., .. } => {
                 Truth::unknown(format!("{} transactions that were begun meanwhile are still open", self.open))

@@ -5,18 +5,18 @@ mod signature;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tg_core::database::Client;
-use tg_core::database::ident;
 
-use crate::error::MigrateError;
-pub(crate) use signature::Signature;
+use crate::Error;
+use crate::database::{Client, ident};
+pub use signature::Signature;
 
-const TABLES: &str = include_str!("../sql/tables.sql");
+const TABLES: &str = include_str!("../sql/migrators.sql");
 
 /// How a migration stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum State {
+pub enum State {
+    /// Done.
     Applied,
     /// Begun and not ended, or ended badly.
     Failed,
@@ -27,16 +27,21 @@ pub(crate) enum State {
 }
 
 /// A table in which a migrator keeps its history or its lock.
-pub(crate) struct Table {
+pub struct Table {
+    /// Whose it is.
     pub signature: &'static Signature,
+    /// Of the table.
     pub schema: String,
+    /// Of the table.
     pub name: String,
 }
 
 /// One row of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub struct Entry {
+    /// As the migrator calls it.
     pub name: String,
+    /// How it stands.
     pub state: State,
     /// When, as the migrator has written it down.
     pub at: Option<String>,
@@ -54,7 +59,7 @@ impl State {
 }
 
 /// The tables of all migrators that are known, in the order of their names.
-pub(crate) fn tables(client: &mut Client) -> Result<Vec<Table>, MigrateError> {
+pub fn tables(client: &mut Client) -> Result<Vec<Table>, Error> {
     let table = |row: &postgres::Row| {
         let (columns, types): (Vec<String>, Vec<String>) = (row.get(2), row.get(3));
         let signature = signature::of(&columns, &types)?;
@@ -66,12 +71,14 @@ pub(crate) fn tables(client: &mut Client) -> Result<Vec<Table>, MigrateError> {
 }
 
 impl Table {
-    pub(crate) fn place(&self) -> String {
+    /// `schema.table`.
+    #[must_use]
+    pub fn place(&self) -> String {
         format!("{}.{}", self.schema, self.name)
     }
 
     /// Its rows, oldest first. Of a lock's table only one that is held is a row.
-    pub(crate) fn entries(&self, client: &mut Client) -> Result<Vec<Entry>, MigrateError> {
+    pub fn entries(&self, client: &mut Client) -> Result<Vec<Entry>, Error> {
         let table = format!("{}.{}", ident(&self.schema), ident(&self.name));
         let sql = self.signature.rows.replace("{table}", &table);
         let entry = |row: &postgres::Row| Entry {
@@ -82,7 +89,9 @@ impl Table {
         Ok(client.query(&sql, &[])?.iter().map(entry).collect())
     }
 
-    pub(crate) fn data(&self, entry: &Entry) -> Value {
+    /// One of its rows as a record's data.
+    #[must_use]
+    pub fn data(&self, entry: &Entry) -> Value {
         json!({
             "kind": "migration", "migrator": self.signature.tool, "schema": self.schema, "table": self.name,
             "name": entry.name, "state": entry.state, "at": entry.at,

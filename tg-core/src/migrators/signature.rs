@@ -2,14 +2,15 @@
 
 /// A migrator's table.
 #[derive(Debug)]
-pub(crate) struct Signature {
+pub struct Signature {
+    /// The migrator.
     pub tool: &'static str,
     /// Sorted; `+` first: there may be others beside them.
     columns: &'static str,
     /// A column whose type tells it from another's table of the same columns.
     type_of: Option<(&'static str, &'static str)>,
     /// Name, `applied`, `failed`, `stuck` or `skipped`, and when, oldest first.
-    pub rows: &'static str,
+    pub(crate) rows: &'static str,
 }
 
 const fn of_tool(tool: &'static str, columns: &'static str, rows: &'static str) -> Signature {
