@@ -148,7 +148,7 @@ would() { emit record "would run ${1#"$SCRIPTS/"}" "$(jq -cn --arg command "${1#
 look() {
   local status=0
   keep_lines
-  TG_FORMAT=json TG_RUN_ID=$RUN "${APART[@]}" "$@" "${PROJECT_FLAGS[@]}" 8>&- 9>&- | print_lines 8>&- 9>&- || status=${PIPESTATUS[0]}
+  TG_FORMAT=json TG_RUN_ID=$RUN "${APART[@]}" "$@" "${PROJECT_FLAGS[@]}" 7>&- 8>&- 9>&- | print_lines 7>&- 8>&- 9>&- || status=${PIPESTATUS[0]}
   read_reason "$status"
   return "$status"
 }
@@ -163,7 +163,7 @@ tool_to_the_end() {
 ask() {
   local status=0
   keep_lines
-  TG_FORMAT=json TG_RUN_ID=$RUN "$@" "${PROJECT_FLAGS[@]}" >"$LINES" 2>"$LINES.err" 8>&- 9>&- || status=$?
+  TG_FORMAT=json TG_RUN_ID=$RUN "$@" "${PROJECT_FLAGS[@]}" >"$LINES" 2>"$LINES.err" 7>&- 8>&- 9>&- || status=$?
   read_reason "$status"
   return "$status"
 }
@@ -247,8 +247,20 @@ take_lock() {
   exec 9<>"$STATE_DIR/lock"
   flock --nonblock 9 || fail "$EXIT_LOCKED" "$(lock_holder "$STATE_DIR/lock") holds the project's lock" "wait until it ends"
   sign_lock 9 "$STATE_DIR/lock"
+  take_shared_lock
   # What was read before the lock may be old: the file is the truth.
   UNFINISHED=$(cat "$STATE_DIR/procedure.json" 2>/dev/null || echo null)
+}
+
+# The project is one on its engine: another directory of the same project has the same lock.
+take_shared_lock() {
+  local lock
+  lock=$(jq -r '.lock // empty' <<<"$PROJECT_STATE")
+  [[ -n $lock ]] || return 0
+  [[ ! -L $lock ]] || fail "$EXIT_ENVIRONMENT" "$lock is a link, and no lock of ours" "remove it"
+  exec 7<>"$lock" || fail "$EXIT_ENVIRONMENT" "$lock can't be opened" "set TG_LOCK_DIR to a directory that you may write"
+  flock --nonblock 7 || fail "$EXIT_LOCKED" "$(lock_holder "$lock") holds the project's lock, in another directory" "wait until it ends"
+  sign_lock 7 "$lock"
 }
 
 # Remembers, across a power cut, which phase has begun: PHASE FROM TO.

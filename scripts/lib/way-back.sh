@@ -17,7 +17,7 @@ readonly APPLICATION_BACK_RULE_MS=6000
 # A line of the checklist (checklist.sh).
 predict_way_back() {
   local database application prediction
-  database=$(TG_FORMAT=json TG_RUN_ID=$RUN tg-backup plan "${PROJECT_FLAGS[@]}" 2>/dev/null 9>&- |
+  database=$(TG_FORMAT=json TG_RUN_ID=$RUN tg-backup plan "${PROJECT_FLAGS[@]}" 2>/dev/null 7>&- 9>&- |
     jq -rs 'map(select(.type == "result"))[-1].data.back_by_point_ms // empty') || database=
   [[ -n $database ]] || return 0
   application=$(history_lines | jq -s 'map(.application_back_ms | values)[-1]')

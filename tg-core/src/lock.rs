@@ -4,15 +4,28 @@
 //! same run holds `step.lock` inside it. A tool started by itself takes both. So a tool that
 //! outlives its killed procedure still keeps everybody else out. The programs that a tool starts
 //! inherit its lock: when the tool is killed, the lock lasts until what it had begun has ended.
+//!
+//! The project is one on its engine, however many directories describe it: a second file, outside of them, is
+//! locked together with `lock`. It is the same for everybody on this host who speaks to that engine.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::{Error, event, state::State};
+use crate::settings::process_env;
+use crate::{Error, event, hex, state::State};
+
+/// Where this host keeps locks, for every user.
+const LOCKS: &str = "/run/lock";
+const NO_FOLLOW: i32 = OFlags::NOFOLLOW.bits().cast_signed();
+/// What a file that is open to be read says to who writes.
+const BAD_DESCRIPTOR: i32 = Errno::BADF.raw_os_error();
 
 /// Who holds the lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +92,7 @@ pub fn acquire_named(
     run: &str,
     orphaned: &mut dyn FnMut(&Holder) -> Result<(), Error>,
 ) -> Result<Lock, Error> {
-    acquire_files(state, &[(name, false)], tool, run, orphaned)
+    acquire_files(state, &[(state.root().join(name), false)], tool, run, orphaned)
 }
 
 /// Takes the project's lock, and inside it one of its own kind: for a step of a procedure that may go on beside
@@ -91,12 +104,24 @@ pub fn acquire_beside(
     run: &str,
     orphaned: &mut dyn FnMut(&Holder) -> Result<(), Error>,
 ) -> Result<Lock, Error> {
-    acquire_files(state, &[("lock", true), (name, false)], tool, run, orphaned)
+    let mut files = vec![(state.root().join("lock"), true)];
+    files.extend(state.shared_lock().map(|path| (path.to_owned(), true)));
+    files.push((state.root().join(name), false));
+    acquire_files(state, &files, tool, run, orphaned)
+}
+
+/// Where the lock of a project on its engine is: where `TG_LOCK_DIR` says, else where this host keeps locks.
+pub(crate) fn shared(project: &str) -> PathBuf {
+    let directory = process_env("TG_LOCK_DIR").map(PathBuf::from);
+    let directory = directory.or_else(|| Some(PathBuf::from(LOCKS)).filter(|dir| dir.is_dir()));
+    let engine = process_env("DOCKER_HOST").unwrap_or_else(|| "unix:///var/run/docker.sock".into());
+    let key = hex(&Sha256::digest(format!("{engine}\0{project}")));
+    directory.unwrap_or_else(std::env::temp_dir).join(format!("tg-{project}-{}.lock", &key[..8]))
 }
 
 fn acquire_files(
     state: &State,
-    names: &[(&str, bool)],
+    files: &[(PathBuf, bool)],
     tool: &str,
     run: &str,
     orphaned: &mut dyn FnMut(&Holder) -> Result<(), Error>,
@@ -109,13 +134,12 @@ fn acquire_files(
         run: run.into(),
         since: event::now(),
     };
-    let mut files = Vec::new();
-    for &(name, may_be_ours) in names {
-        let path = state.root().join(name);
+    let mut held = Vec::new();
+    for (path, may_be_ours) in files {
         loop {
-            match take(&path, &holder)? {
-                Ok(file) => files.push(file),
-                Err(other) if may_be_ours && other.run == run && !other.is_dead() => {}
+            match take(path, &holder)? {
+                Ok(file) => held.push(file),
+                Err(other) if *may_be_ours && other.run == run && !other.is_dead() => {}
                 Err(other) if other.is_dead() => {
                     orphaned(&other)?;
                     continue;
@@ -125,20 +149,13 @@ fn acquire_files(
             break;
         }
     }
-    Ok(Lock { _files: files })
+    Ok(Lock { _files: held })
 }
 
 /// The lock of one file: held, or whose it is.
 fn take(path: &Path, holder: &Holder) -> Result<Result<File, Holder>, Error> {
     let failed = |e: &std::io::Error| Error::file(path, e);
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(|e| failed(&e))?;
+    let mut file = open(path).map_err(|e| failed(&e))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(Err(read_holder(&mut file))),
@@ -147,9 +164,26 @@ fn take(path: &Path, holder: &Holder) -> Result<Result<File, Holder>, Error> {
     // Our children shall hold it too: see the top of this file.
     rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).map_err(|e| failed(&e.into()))?;
     let line = serde_json::to_string(holder).unwrap_or_default();
-    file.set_len(0).and_then(|()| file.rewind()).map_err(|e| failed(&e))?;
-    writeln!(file, "{line}").map_err(|e| failed(&e))?;
-    Ok(Ok(file))
+    let signed = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{line}"));
+    match signed {
+        // It is another user's file, and holds all the same.
+        Err(e) if e.kind() != ErrorKind::InvalidInput && e.raw_os_error() != Some(BAD_DESCRIPTOR) => {
+            Err(failed(&e))
+        }
+        _ => Ok(Ok(file)),
+    }
+}
+
+/// Opens a lock's file, made where it is missing; a link in its place is not followed. Where it is another user's, to read it is
+/// enough for a lock.
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(NO_FOLLOW).mode(0o644);
+    match options.clone().write(true).open(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => options.write(true).create(true).open(path),
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => options.open(path),
+        opened => opened,
+    }
 }
 
 fn read_holder(file: &mut File) -> Holder {
@@ -235,5 +269,32 @@ mod tests {
         })
         .unwrap();
         assert_eq!(waited, 1);
+    }
+
+    #[test]
+    fn a_second_directory_of_the_same_project_meets_the_lock_of_the_first() {
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let project = format!("unit-{}", std::process::id());
+        let state =
+            |dir: &tempfile::TempDir, project: &str| State::at(dir.path().to_owned()).of_project(project);
+        let held = now(&state(&first, &project), "tg-swap", "run-1").unwrap();
+        let met = now(&state(&second, &project), "tg-backup", "run-2");
+        assert!(matches!(met, Err(Error::Locked { holder }) if holder.tool == "tg-swap"));
+        now(&state(&second, "another"), "tg-backup", "run-3").unwrap();
+        drop(held);
+        now(&state(&second, &project), "tg-backup", "run-2").unwrap();
+        for name in [&project, "another"] {
+            std::fs::remove_file(shared(name)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_lock_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let victim = dir.path().join("victim");
+        std::fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, dir.path().join("lock")).unwrap();
+        assert!(now(&State::at(dir.path().to_owned()), "tg-swap", "r").is_err());
+        assert_eq!(std::fs::read_to_string(victim).unwrap(), "precious");
     }
 }

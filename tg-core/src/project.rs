@@ -190,7 +190,8 @@ impl Project {
         let flag =
             self.shared.state_dir.as_ref().map(|d| std::env::current_dir().unwrap_or_default().join(d));
         let root = self.settings().get(flag, "state_dir", |text| Ok(self.path(text)))?;
-        Ok(State::at(root.unwrap_or_else(|| self.path(DEFAULT_STATE_DIR))))
+        let root = root.unwrap_or_else(|| self.path(DEFAULT_STATE_DIR));
+        Ok(State::at(root).of_project(&self.name))
     }
 
     /// Where an instance of the API is asked for its readiness: path and port.

@@ -2,19 +2,33 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Error, atomic_file};
+use crate::{Error, atomic_file, lock};
 
 /// Where lock, journals and history live.
 #[derive(Clone, Debug)]
 pub struct State {
     root: PathBuf,
+    /// The lock of the project on its engine, whatever directory it is changed from.
+    shared_lock: Option<PathBuf>,
 }
 
 impl State {
     /// The directory at this path; it is made on the first write.
     #[must_use]
     pub fn at(root: PathBuf) -> Self {
-        State { root }
+        State { root, shared_lock: None }
+    }
+
+    /// The same for a project, whose changes from other directories are kept apart from ours as well.
+    #[must_use]
+    pub fn of_project(self, project: &str) -> Self {
+        State { shared_lock: Some(lock::shared(project)), ..self }
+    }
+
+    /// The lock of the project on its engine.
+    #[must_use]
+    pub fn shared_lock(&self) -> Option<&Path> {
+        self.shared_lock.as_deref()
     }
 
     /// The directory itself.

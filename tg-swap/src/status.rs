@@ -39,7 +39,7 @@ pub(crate) fn run(session: &Session) -> Result<Answer, SwapError> {
         Some(pin) => Some(before::version(&plan.engine, pin)?),
         None => None,
     };
-    let data = json!({"as_configured": wrong.is_empty(), "problems": wrong, "unfinished": unfinished, "balancer": situation.balancer, "swap": situation.swap, "last_change": history.last(), "undoable_run": rollback::last_change(&history), "version": version, "running": all_running, "state_dir": state.root()});
+    let data = json!({"as_configured": wrong.is_empty(), "problems": wrong, "unfinished": unfinished, "balancer": situation.balancer, "swap": situation.swap, "last_change": history.last(), "undoable_run": rollback::last_change(&history), "version": version, "running": all_running, "state_dir": state.root(), "lock": state.shared_lock()});
     if wrong.is_empty() {
         Ok(Answer::yes("all as configured", data))
     } else {
