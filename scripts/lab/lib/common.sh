@@ -16,7 +16,7 @@ DATABASE=terragnos
 DB_USER=terragnos
 SEED_DATABASE=terragnos_seed
 START_VERSION=1.4.0
-VERSIONS=(1.4.0 1.4.1 1.5.0 1.5.1 1.5.2 1.5.3 1.5.4 1.5.5 1.5.6 1.6.0 1.7.0 2.0.0)
+VERSIONS=(1.4.0 1.4.1 1.5.0 1.5.1 1.5.2 1.5.3 1.5.4 1.5.5 1.5.6 1.6.0 1.7.0 1.7.1 2.0.0)
 
 say() { printf 'lab: %s\n' "$*" >&2; }
 

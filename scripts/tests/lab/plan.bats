@@ -44,7 +44,7 @@ forget() { docker rmi -f "$(sed -n 's/^REGISTRY="\(.*\)"/\1/p' .env)/terragnos-c
   finding variable-missing warning
   plans 0 --to 2.0.0 --accept major
   [[ $(result 'data.breaking | join(",")') == 2.0.0 ]]
-  same "1.4.1 1.5.0 1.5.1 1.5.2 1.5.3 1.5.4 1.5.5 1.5.6 1.6.0 1.7.0 2.0.0" \
+  same "1.4.1 1.5.0 1.5.1 1.5.2 1.5.3 1.5.4 1.5.5 1.5.6 1.6.0 1.7.0 1.7.1 2.0.0" \
     "$(jq -rs 'map(select(.data.kind == "release-notes").data.version) | join(" ")' <<<"$output")"
 }
 

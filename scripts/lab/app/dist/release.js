@@ -16,6 +16,7 @@ const RELEASES = {
   '1.5.6': { schema: 2, complains: true },
   '1.6.0': { schema: 3, brokenMigration: true },
   '1.7.0': { schema: 4 },
+  '1.7.1': { schema: 1, tidiesUp: true },
   '2.0.0': { schema: 5, needs: ['TERRAGNOS_TENANT'] },
 };
 
@@ -28,6 +29,7 @@ const release = {
   leaks: false,
   complains: false,
   brokenMigration: false,
+  tidiesUp: false,
   needs: [],
   ...RELEASES[version],
 };

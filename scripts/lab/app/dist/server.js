@@ -7,6 +7,7 @@ const { release, requireSettings } = require('./release');
 const { route } = require('./routes');
 const settings = require('./settings');
 const { onSigterm } = require('./shutdown');
+const { tidyUp } = require('./tidy');
 const { misbehave } = require('./trouble');
 
 // Longer than any balancer in front keeps a connection idle, so that it is never the server that closes first.
@@ -54,6 +55,7 @@ async function main() {
     throw new TypeError("Cannot read properties of undefined (reading 'layers')");
   }
   const state = { ...connect(), token: settings.secret('API_TOKEN'), stopping: false, requests: 0 };
+  if (release.tidiesUp) await tidyUp(state.pool);
   const server = http.createServer((request, response) => route(request, response, state));
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.headersTimeout = KEEP_ALIVE_MS + 5000;
