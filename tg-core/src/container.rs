@@ -33,6 +33,12 @@ pub struct Container {
     pub state: String,
     /// `healthy`, `unhealthy`, `starting`, or nothing without a health check.
     pub health: Option<String>,
+    /// How many times in a row its health check has failed.
+    #[serde(skip)]
+    pub failing_streak: i64,
+    /// What its health check printed last.
+    #[serde(skip)]
+    pub health_said: String,
     /// RFC 3339.
     pub started_at: String,
     /// Of the last end.
@@ -99,7 +105,9 @@ impl From<ContainerInspectResponse> for Container {
         let labels = config.labels.unwrap_or_default();
         let network = inspect.network_settings.unwrap_or_default();
         let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
-        let health = state.health.and_then(|h| h.status).map(|s| s.to_string());
+        let checked = state.health.unwrap_or_default();
+        let health = checked.status.map(|s| s.to_string());
+        let said = checked.log.unwrap_or_default().pop().and_then(|last| last.output);
         let mut addresses: Vec<String> = network
             .networks
             .unwrap_or_default()
@@ -119,6 +127,8 @@ impl From<ContainerInspectResponse> for Container {
             image_id: inspect.image.unwrap_or_default(),
             state: state.status.map(|s| s.to_string()).unwrap_or_default(),
             health: health.filter(|h| !h.is_empty() && h != "none"),
+            failing_streak: checked.failing_streak.unwrap_or_default(),
+            health_said: said.unwrap_or_default(),
             started_at: state.started_at.unwrap_or_default(),
             exit_code: state.exit_code.unwrap_or_default(),
             restarts: inspect.restart_count.unwrap_or_default(),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tg_core::{Exit, Fault};
 
-use crate::crash::Crash;
+use crate::crash::Crashed;
 use crate::report;
 
 /// `target` and the reason why it is not ready.
@@ -25,8 +25,8 @@ pub(crate) enum Error {
     #[error("it can't be told whether all is well: {why}")]
     Inconclusive { why: String, summary: Value },
     /// A container that we wait for has ended.
-    #[error("container {} {}", crash.container, crash.how)]
-    Crashed { crash: Box<Crash>, summary: Value },
+    #[error("container {} {}", crash.crash.container, crash.crash.how)]
+    Crashed { crash: Box<Crashed>, summary: Value },
 }
 
 impl Fault for Error {
@@ -62,7 +62,7 @@ impl Fault for Error {
             Error::Inconclusive { .. } => {
                 Some("see that what is missing can be seen, and watch again".into())
             }
-            Error::Crashed { crash, .. } => Some(format!("docker logs {}", crash.container)),
+            Error::Crashed { crash, .. } => Some(format!("docker logs {}", crash.crash.container)),
         }
     }
 
@@ -73,7 +73,7 @@ impl Fault for Error {
                 Some(report::data(reasons))
             }
             Error::Inconclusive { .. } => None,
-            Error::Crashed { crash, .. } => Some(crash.facts()),
+            Error::Crashed { crash, .. } => Some(crash.crash.facts()),
         }
     }
 

@@ -6,12 +6,13 @@ use std::time::Instant;
 use serde_json::Value;
 use tg_core::Error as CoreError;
 use tg_core::container::Container;
+use tg_core::crash::{Watch, ended};
 use tg_core::engine::Engine;
 use tg_core::health::Verdict;
 use tg_core::project::Project;
 use tg_core::redact::Redactor;
 
-use crate::crash::{Watch, ended};
+use crate::crash::Crashed;
 use crate::error::Error;
 use crate::source::Source;
 use crate::target::Target;
@@ -60,7 +61,7 @@ impl Source for Services {
             containers.retain(|container| !container.one_off);
             let missed: Vec<_> = containers.iter().filter(|c| !(*one_shot && done(c))).cloned().collect();
             if let Some(crash) = self.watch.look(&missed, Instant::now()) {
-                return Err(crash.last_words(&self.engine, &self.redactor));
+                return Err(Crashed::last_words(crash, &self.engine, &self.redactor));
             }
             if containers.is_empty() {
                 targets.push(Target::mute(service, "it has no container"));

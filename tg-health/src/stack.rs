@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use tg_core::Error as CoreError;
 use tg_core::container::Container;
+use tg_core::crash::{Watch, ended};
 use tg_core::engine::Engine;
 use tg_core::project::Project;
 use tg_core::redact::Redactor;
 use tg_core::state::State;
 
-use crate::crash::{Watch, ended};
+use crate::crash::Crashed;
 use crate::error::Error;
 use crate::source::Source;
 use crate::target::Target;
@@ -80,7 +81,7 @@ impl Source for Stack {
             let mut containers = self.engine.containers(&self.project, service)?;
             containers.retain(|container| !container.one_off && !resting.contains(&container.id));
             if let Some(crash) = self.watch.look(&containers, Instant::now()) {
-                return Err(crash.last_words(&self.engine, &self.redactor));
+                return Err(Crashed::last_words(crash, &self.engine, &self.redactor));
             }
             let found: Vec<_> = containers.iter().filter_map(|c| self.target(c)).collect();
             if found.is_empty() {
