@@ -65,23 +65,38 @@ impl Crash {
 #[derive(Debug, Default)]
 pub struct Watch {
     seen: HashMap<String, Seen>,
+    /// When any of them was last found restarted.
+    shaken: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Seen {
     /// The lowest restart count met; a start by hand sets it back to 0.
     restarts: i64,
+    /// The count at the last look.
+    last: i64,
     /// Whether it ran, or was about to, at any look.
     lived: bool,
     down_since: Option<Instant>,
 }
 
 impl Watch {
-    /// A watch over containers that have just been started: whichever of them is found ended has fallen over.
+    /// A watch over containers that run, or are just being started: whichever of them is found ended has fallen over.
     #[must_use]
-    pub fn over(started: &[Container]) -> Self {
-        let seen = |c: &Container| Seen { restarts: c.restarts, lived: true, down_since: None };
-        Watch { seen: started.iter().map(|c| (c.id.clone(), seen(c))).collect() }
+    pub fn over(containers: &[Container], now: Instant) -> Self {
+        Self::from(containers, now, |c| c.restarts)
+    }
+
+    /// The same for those that were started by hand since this look at them: Docker counts their restarts anew.
+    #[must_use]
+    pub fn over_started(containers: &[Container], now: Instant) -> Self {
+        Self::from(containers, now, |_| 0)
+    }
+
+    fn from(containers: &[Container], now: Instant, restarts: impl Fn(&Container) -> i64) -> Self {
+        let seen =
+            |c: &Container| Seen { restarts: restarts(c), last: restarts(c), lived: true, down_since: None };
+        Watch { seen: containers.iter().map(|c| (c.id.clone(), seen(c))).collect(), shaken: Some(now) }
     }
 
     /// Looks at the containers of now; tells of one that fell over.
@@ -89,9 +104,14 @@ impl Watch {
         containers.iter().find_map(|container| {
             let seen = self.seen.entry(container.id.clone()).or_insert(Seen {
                 restarts: container.restarts,
+                last: container.restarts,
                 lived: false,
                 down_since: None,
             });
+            if container.restarts > seen.last {
+                self.shaken = Some(now);
+            }
+            seen.last = container.restarts;
             seen.restarts = seen.restarts.min(container.restarts);
             seen.lived |= !ended(container);
             // A busy host needs a while to start one again; an old loop is in its pause between two tries.
@@ -102,6 +122,12 @@ impl Watch {
             let stays_down = seen.down_since.is_some_and(|since| now.duration_since(since) >= STAYS_DOWN);
             (restarted >= RESTARTS || stays_down).then(|| Crash::of(container, restarted))
         })
+    }
+
+    /// For how long none of them has been restarted.
+    #[must_use]
+    pub fn steady_for(&self, now: Instant) -> Duration {
+        self.shaken.map_or(Duration::MAX, |shaken| now.duration_since(shaken))
     }
 
     /// Whether we saw it before it ended: then it is missed, and not just a leftover.
@@ -159,19 +185,35 @@ mod tests {
 
     #[test]
     fn one_that_was_just_started_and_is_found_ended_is_no_leftover() {
-        let (mut watch, now) = (Watch::over(&[container("running", 3)]), Instant::now());
+        let (mut watch, now) = (Watch::over(&[container("running", 3)], Instant::now()), Instant::now());
         assert!(watch.look(&[container("exited", 3)], now).is_none());
         assert!(watch.look(&[container("exited", 3)], now + STAYS_DOWN).is_some());
     }
 
     #[test]
     fn one_that_is_restarted_once_after_it_was_started_is_given_another_try() {
-        let (mut watch, now) = (Watch::over(&[container("running", 0)]), Instant::now());
+        let (mut watch, now) = (Watch::over(&[container("running", 0)], Instant::now()), Instant::now());
         assert!(watch.look(&[container("restarting", 1)], now).is_none());
         let later = now + 5 * STAYS_DOWN;
         assert!(watch.look(&[container("restarting", 1)], later).is_none(), "a busy host takes its time");
         assert!(watch.look(&[container("running", 1)], later).is_none());
         assert!(watch.look(&[container("restarting", 2)], later).is_some());
+    }
+
+    #[test]
+    fn one_that_was_restarted_has_to_stay_up_from_then_on() {
+        let now = Instant::now();
+        let mut watch = Watch::over_started(&[container("exited", 7)], now);
+        assert_eq!(watch.steady_for(now + STAYS_DOWN), STAYS_DOWN);
+        let later = now + STAYS_DOWN;
+        assert!(watch.look(&[container("running", 1)], later).is_none());
+        assert_eq!(watch.steady_for(later), Duration::ZERO);
+        assert!(watch.look(&[container("running", 1)], later + STAYS_DOWN).is_none());
+        assert_eq!(watch.steady_for(later + STAYS_DOWN), STAYS_DOWN);
+        assert!(
+            watch.look(&[container("running", 2)], later + STAYS_DOWN).is_some(),
+            "two since it was started"
+        );
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub const KEYS: &[&str] = &[
     "balancer",
     "release_notes",
     "warm_up",
+    "ready_timeout",
 ];
 
 /// Where settings are looked up after the flags.

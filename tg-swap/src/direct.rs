@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tg_core::container::Container;
+use tg_core::crash::Watch;
 use tg_core::health::{Expect, Prober, Verdict};
 use tg_core::history;
 use tg_core::release::Pin;
@@ -12,7 +13,7 @@ use tg_core::session::{Answer, Session};
 
 use crate::before::Before;
 use crate::cli::Cli;
-use crate::effects::{DryRun, Real};
+use crate::effects::{DryRun, Effects, Real, outlast};
 use crate::error::SwapError;
 use crate::plan::Plan;
 use crate::start::Move;
@@ -34,30 +35,38 @@ pub(crate) fn run(
     if options.canary.is_some() {
         return Err(SwapError::NoShare("none"));
     }
-    let moves = || -> Result<_, SwapError> {
-        let of = |services| Move::plan(plan, wanted, services);
-        Ok((of(&plan.project.api)?, of(&plan.project.worker)?))
-    };
+    let moved = |services| Move::plan(plan, wanted, services);
     if cli.dry_run {
-        let (api, worker) = moves()?;
-        api.perform(session, plan, &DryRun { session })?;
-        worker.perform(session, plan, &DryRun { session })?;
+        moved(&plan.project.api)?.perform(session, plan, &DryRun { session })?;
+        moved(&plan.project.worker)?.perform(session, plan, &DryRun { session })?;
         return Ok(Answer::yes("dry run: nothing was changed", json!({"changed": false})));
     }
     let state = plan.project.state()?;
     let _lock = session.begin_change(&state)?;
     session.check("swapping")?;
-    let effects = Real { session, project: &plan.project, engine: &plan.engine };
+    let effects = Real::new(session, plan, options.pace.ready_timeout)?;
     pull_missing(session, plan, &effects, wanted)?;
-    let (api, worker) = moves()?;
+    let (api, all) = (moved(&plan.project.api)?, moved(&plan.services)?);
     Before::record(session, plan, &effects)?;
     let msg = "no load balancer is in front: the API is down while its instance is replaced";
     session.emit.warning("downtime", msg, json!({"services": plan.project.api}))?;
     let begun = Instant::now();
     let changed = api.perform(session, plan, &effects)?;
-    let down = if changed { await_ready(session, plan, options, begun) } else { Ok(Duration::ZERO) };
+    let down =
+        if changed { await_ready(session, plan, options, &effects, begun) } else { Ok(Duration::ZERO) };
     let down = down.map_err(|cause| api.undo(session, plan, &effects, cause))?;
-    let jobs_too = worker.perform(session, plan, &effects)?;
+    // The files name the release already: what fails from here on is not undone with them alone.
+    let jobs_too = match moved(&plan.project.worker)?.perform(session, plan, &effects) {
+        Ok(jobs_too) => jobs_too,
+        // The new API is well, and the release is not at fault.
+        Err(SwapError::Undone { cause }) if cause.did_not_pass() => {
+            let facts = json!({"to": api.images, "services": plan.project.api, "balancer": "none", "ran": api.ids, "outcome": "stuck"});
+            history::append(&state, &session.run, crate::TOOL, "swap", object(facts))?;
+            return Err(SwapError::Workers { cause, services: plan.project.worker.join(" ") });
+        }
+        Err(SwapError::Undone { cause }) => return Err(all.undo(session, plan, &effects, *cause)),
+        Err(other) => return Err(other),
+    };
     let facts = json!({
         "changed": changed || jobs_too, "to": api.images, "services": plan.services, "balancer": "none",
         "ran": api.ids, "downtime_ms": down.as_millis(), "outcome": "succeeded",
@@ -73,14 +82,22 @@ fn await_ready(
     session: &Session,
     plan: &Plan,
     options: &Options,
+    effects: &dyn Effects,
     begun: Instant,
 ) -> Result<Duration, SwapError> {
     let (path, port) = plan.project.health_place()?;
     let token = plan.project.health_token(session.emit.redactor())?;
     let prober = Prober::new("tg-swap", token.as_ref(), Expect::default(), session.emit.redactor());
+    let mut watch = Watch::over(&outlast(effects, || instances(plan))?, Instant::now());
     loop {
         let mut reason = None;
-        for container in instances(plan)? {
+        let now = outlast(effects, || instances(plan))?;
+        let crash = watch.look(&now, Instant::now());
+        for container in now {
+            if let Some(crash) = crash.as_ref().filter(|crash| crash.id == container.id) {
+                let how = format!("it {}", crash.how);
+                return Err(SwapError::not_ready(session, &plan.engine, &container, how));
+            }
             let verdict = match container.url(port, &path).filter(|_| container.running()) {
                 Some(url) => prober.probe(&url, ANSWER),
                 None => {
@@ -92,7 +109,7 @@ fn await_ready(
             }
         }
         let Some((container, reason)) = reason else { return Ok(begun.elapsed()) };
-        if begun.elapsed() > options.pace.ready_timeout || container.restarts > 2 {
+        if begun.elapsed() > options.pace.ready_timeout() {
             return Err(SwapError::not_ready(session, &plan.engine, &container, reason));
         }
         session.check("waiting until the new instance is ready")?;

@@ -1,6 +1,9 @@
 //! What changes the world, behind one interface: done for real, or only told by a dry run.
 
+use std::time::Duration;
+
 use tg_core::container::Container;
+use tg_core::deadline::Deadline;
 use tg_core::engine::Engine;
 use tg_core::process::Runner;
 use tg_core::project::Project;
@@ -8,6 +11,9 @@ use tg_core::release::{self, Edit};
 use tg_core::session::Session;
 
 use crate::error::SwapError;
+use crate::patience::Patience;
+use crate::plan::Plan;
+use crate::{dependencies, held, ready};
 
 /// Everything that tg-swap can do to a host.
 pub(crate) trait Effects {
@@ -23,18 +29,65 @@ pub(crate) trait Effects {
     fn remove(&self, container: &Container) -> Result<(), SwapError>;
     /// Runs `docker compose …`.
     fn compose(&self, words: &[&str]) -> Result<(), SwapError>;
+    /// Starts services whose containers exist, as `docker compose start` does: what they depend on shall be healthy.
+    fn start(&self, services: &[String]) -> Result<(), SwapError>;
+    /// Starts containers that ran before, whatever the health check of another says now.
+    fn start_again(&self, containers: &[Container]) -> Result<(), SwapError>;
+    /// Does something once more for as long as its failure may pass.
+    fn outlast(&self, work: &mut dyn FnMut() -> Result<(), SwapError>) -> Result<(), SwapError>;
+    /// Programs of the host, under the deadline of these effects.
+    fn runner(&self) -> Runner<'_>;
+    /// The same for a way back, which neither the deadline nor the user ends.
+    fn to_the_end(&self) -> Box<dyn Effects + '_>;
+}
+
+/// The answer of a question that is asked again for as long as its failure may pass.
+pub(crate) fn outlast<T>(
+    effects: &dyn Effects,
+    mut ask: impl FnMut() -> Result<T, SwapError>,
+) -> Result<T, SwapError> {
+    let mut answer = None;
+    effects.outlast(&mut || {
+        answer = Some(ask()?);
+        Ok(())
+    })?;
+    answer.ok_or_else(|| SwapError::NotAsTold(1, "nothing was asked".into()))
 }
 
 /// Does it.
 pub(crate) struct Real<'a> {
-    pub session: &'a Session,
-    pub project: &'a Project,
-    pub engine: &'a Engine,
+    session: &'a Session,
+    project: &'a Project,
+    engine: &'a Engine,
+    ready_timeout: Duration,
+    patience: Patience<'a>,
+    /// Whether the deadline and the user are not asked: on a way back.
+    to_the_end: bool,
 }
 
-impl Real<'_> {
-    fn runner(&self) -> Runner<'_> {
-        self.session.runner()
+impl<'a> Real<'a> {
+    /// On this project; what may pass is waited for as long as an instance may take to get ready.
+    pub(crate) fn new(
+        session: &'a Session,
+        plan: &'a Plan,
+        ready_timeout: Option<Duration>,
+    ) -> Result<Self, SwapError> {
+        Ok(Self::within(session, plan, ready::timeout(ready_timeout, &plan.project)?))
+    }
+
+    fn within(session: &'a Session, plan: &'a Plan, ready_timeout: Duration) -> Self {
+        let (project, engine) = (&plan.project, &plan.engine);
+        let patience = Patience::new(&session.emit, ready_timeout);
+        Real { session, project, engine, ready_timeout, patience, to_the_end: false }
+    }
+
+    fn check(&self, doing: &str) -> Result<(), SwapError> {
+        if self.to_the_end { Ok(()) } else { Ok(self.session.check(doing)?) }
+    }
+
+    fn patiently<T>(&self, ask: impl FnMut() -> Result<T, SwapError>) -> Result<T, SwapError> {
+        let may_pass = |error: &SwapError| held::may_pass(self.engine, &self.project.name, error);
+        self.patience.outlast(&|doing| self.check(doing), &may_pass, ask)
     }
 }
 
@@ -44,14 +97,12 @@ impl Effects for Real<'_> {
     }
 
     fn pull(&self, reference: &str) -> Result<(), SwapError> {
-        self.runner()
-            .capture(&mut release::pull_command(reference))
-            .map(drop)
-            .map_err(|e| pull_error(reference, e))
+        let mut command = release::pull_command(reference);
+        self.patiently(|| self.runner().capture(&mut command).map(drop).map_err(|e| pull_error(reference, e)))
     }
 
     fn tag(&self, image_id: &str, repository: &str, tag: &str) -> Result<(), SwapError> {
-        Ok(self.engine.tag(image_id, repository, tag)?)
+        self.patiently(|| Ok(self.engine.tag(image_id, repository, tag)?))
     }
 
     fn write(&self, edit: &Edit) -> Result<(), SwapError> {
@@ -59,13 +110,42 @@ impl Effects for Real<'_> {
     }
 
     fn remove(&self, container: &Container) -> Result<(), SwapError> {
-        Ok(self.engine.remove(&container.id)?)
+        self.patiently(|| Ok(self.engine.remove(&container.id)?))
     }
 
     fn compose(&self, words: &[&str]) -> Result<(), SwapError> {
         let all: Vec<&str> = ["--progress", "quiet"].into_iter().chain(words.iter().copied()).collect();
-        self.runner().capture(&mut self.project.compose.command(&all))?;
-        Ok(())
+        let mut command = self.project.compose.command(&all);
+        self.patiently(|| Ok(self.runner().capture(&mut command).map(drop)?))
+    }
+
+    fn start(&self, services: &[String]) -> Result<(), SwapError> {
+        let words = ["--progress", "quiet", "start"].into_iter().chain(services.iter().map(String::as_str));
+        let mut command = self.project.compose.command(&words.collect::<Vec<_>>());
+        self.patiently(|| {
+            // Asked before Compose, which would refuse at once; it still may, for a check that misses in between.
+            dependencies::must_be_healthy(self.session, self.project, self.engine, services)?;
+            Ok(self.runner().capture(&mut command).map(drop)?)
+        })
+    }
+
+    fn start_again(&self, containers: &[Container]) -> Result<(), SwapError> {
+        let ids: Vec<&str> = containers.iter().map(|c| c.id.as_str()).collect();
+        self.patiently(|| Ok(self.engine.start_all(&ids)?))
+    }
+
+    fn outlast(&self, work: &mut dyn FnMut() -> Result<(), SwapError>) -> Result<(), SwapError> {
+        self.patiently(work)
+    }
+
+    fn runner(&self) -> Runner<'_> {
+        let deadline = if self.to_the_end { Deadline::after(None) } else { self.session.deadline };
+        Runner { emit: &self.session.emit, deadline }
+    }
+
+    fn to_the_end(&self) -> Box<dyn Effects + '_> {
+        let patience = Patience::new(&self.session.emit, self.ready_timeout);
+        Box::new(Real { patience, to_the_end: true, ..*self })
     }
 }
 
@@ -109,6 +189,27 @@ impl Effects for DryRun<'_> {
 
     fn compose(&self, words: &[&str]) -> Result<(), SwapError> {
         self.would(&format!("run docker compose {}", words.join(" ")))
+    }
+
+    fn start(&self, services: &[String]) -> Result<(), SwapError> {
+        self.would(&format!("run docker compose start {}", services.join(" ")))
+    }
+
+    fn start_again(&self, containers: &[Container]) -> Result<(), SwapError> {
+        let names: Vec<&str> = containers.iter().map(|c| c.name.as_str()).collect();
+        self.would(&format!("start {}", names.join(", ")))
+    }
+
+    fn outlast(&self, work: &mut dyn FnMut() -> Result<(), SwapError>) -> Result<(), SwapError> {
+        work()
+    }
+
+    fn runner(&self) -> Runner<'_> {
+        Runner { emit: &self.session.emit, deadline: self.session.deadline }
+    }
+
+    fn to_the_end(&self) -> Box<dyn Effects + '_> {
+        Box::new(DryRun { session: self.session })
     }
 }
 

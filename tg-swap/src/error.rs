@@ -1,9 +1,12 @@
 //! What can go wrong while swapping.
 
+use std::time::Duration;
+
 use tg_core::container::Container;
 use tg_core::engine::Engine;
 use tg_core::health::printable;
 use tg_core::image::Reference;
+use tg_core::passing::Passing;
 use tg_core::session::Session;
 use tg_core::version::Distance;
 use tg_core::{Exit, Fault};
@@ -43,6 +46,10 @@ pub(crate) enum SwapError {
     EditWithoutEffect { service: String, wanted: String, found: String },
     #[error("{0} of the services did not do as told: {1}")]
     NotAsTold(usize, String),
+    #[error("the health check of {container} has failed {streak} times in a row, last with {said:?}")]
+    Unhealthy { container: String, streak: i64, said: String },
+    #[error("{cause}; that did not pass within {} s", waited.as_secs())]
+    DidNotPass { cause: Box<SwapError>, passing: Passing, waited: Duration },
     #[error("{cause}; undone, the old state is back")]
     Undone { cause: Box<SwapError> },
     #[error("{cause}; it could not be undone: {undo}")]
@@ -77,6 +84,8 @@ pub(crate) enum SwapError {
     HalfWay { cause: Box<SwapError>, undo: Box<SwapError>, run: String },
     #[error("the way back failed: {cause}")]
     HalfBack { cause: Box<SwapError>, run: String },
+    #[error("the new release serves, but {services} could not be started: {cause}")]
+    Workers { cause: Box<SwapError>, services: String },
     #[error("there is no change to go back from")]
     NothingToUndo,
     #[error("run {0} has no record of what ran before it")]
@@ -97,6 +106,11 @@ impl SwapError {
         let clean = |line: &String| printable(&session.emit.redactor().clean(line), LONGEST_LINE);
         let logs = logs.iter().map(clean).collect();
         SwapError::NotReady { container: container.name.clone(), reason, logs }
+    }
+
+    /// Whether it failed for something outside that may pass, and was waited for in vain.
+    pub(crate) fn did_not_pass(&self) -> bool {
+        matches!(self, SwapError::DidNotPass { .. })
     }
 
     /// Whether a signal is what ended it.
@@ -142,6 +156,8 @@ impl Fault for SwapError {
             SwapError::Refused { .. } | SwapError::NotAccepted { .. } => Exit::Refused,
             SwapError::Registry { .. }
             | SwapError::Unanswered { .. }
+            | SwapError::Unhealthy { .. }
+            | SwapError::DidNotPass { .. }
             | SwapError::NoShare(_)
             | SwapError::NoCount(_)
             | SwapError::NoAddress { .. }
@@ -159,6 +175,8 @@ impl Fault for SwapError {
             | SwapError::Unfinished { .. }
             | SwapError::TooLate(_) => Exit::Unchanged,
             SwapError::Balancer(error) => error.exit(),
+            // Neither the release nor the project is at fault: a script may try again.
+            SwapError::Undone { cause } if cause.did_not_pass() => Exit::Environment,
             SwapError::Undone { cause } | SwapError::UndoneSwap { cause, .. } => {
                 if cause.interrupted() {
                     cause.exit()
@@ -169,6 +187,7 @@ impl Fault for SwapError {
             SwapError::Paused { cause, .. } => cause.exit(),
             SwapError::Leftover { cause } if cause.interrupted() => cause.exit(),
             SwapError::Leftover { .. }
+            | SwapError::Workers { .. }
             | SwapError::Stuck { .. }
             | SwapError::HalfWay { .. }
             | SwapError::HalfBack { .. } => Exit::Stuck,
@@ -190,6 +209,13 @@ impl Fault for SwapError {
             SwapError::ImageMissing(_) => "image-missing",
             SwapError::EditWithoutEffect { .. } => "edit-without-effect",
             SwapError::NotAsTold(..) => "not-as-told",
+            SwapError::Unhealthy { .. } => Passing::Dependency.code(),
+            SwapError::DidNotPass { cause, passing, .. } => match **cause {
+                SwapError::Core(tg_core::Error::ProgramFailed { .. } | tg_core::Error::Engine(_)) => {
+                    passing.code()
+                }
+                ref cause => cause.code(),
+            },
             SwapError::NotReady { .. } => "not-ready",
             SwapError::DrainTimeout(_) => "drain-timeout",
             SwapError::Judged(_) => "canary-judged",
@@ -205,6 +231,7 @@ impl Fault for SwapError {
             | SwapError::UndoneSwap { cause, .. }
             | SwapError::Paused { cause, .. }
             | SwapError::Leftover { cause }
+            | SwapError::Workers { cause, .. }
             | SwapError::HalfWay { cause, .. }
             | SwapError::HalfBack { cause, .. } => cause.code(),
             SwapError::NothingToUndo => "nothing-to-undo",
@@ -241,6 +268,10 @@ impl Fault for SwapError {
             SwapError::EditWithoutEffect { .. } => {
                 "another compose file, env file or the shell overrides the place that was edited".into()
             }
+            SwapError::Unhealthy { container, .. } => format!("see docker logs {container}"),
+            SwapError::DidNotPass { cause, passing, .. } => {
+                return cause.hint().or_else(|| Some(passing.hint().into()));
+            }
             SwapError::NotAsTold(..) => "see docker compose ps -a and the containers' logs".into(),
             SwapError::NotReady { .. } => "its last lines are in the result, as error.details.logs".into(),
             SwapError::DrainTimeout(_) => {
@@ -256,6 +287,11 @@ impl Fault for SwapError {
             SwapError::Balancer(error) => return error.hint(),
             SwapError::Unfinished { .. } | SwapError::Paused { .. } => {
                 "tg-swap resume goes on with it, tg-swap abort goes back".into()
+            }
+            SwapError::Workers { services, .. } => {
+                format!(
+                    "mend what stands above, then run tg-swap start {services}; or go back with tg-swap rollback"
+                )
             }
             SwapError::Leftover { .. } => "mend what stands above, then run tg-swap commit".into(),
             SwapError::TooLate(_) => "tg-swap resume ends it; then tg-swap rollback goes back".into(),
@@ -279,6 +315,8 @@ impl Fault for SwapError {
             SwapError::Init(error) => error.retryable(),
             SwapError::Undone { .. }
             | SwapError::UndoneSwap { .. }
+            | SwapError::Unhealthy { .. }
+            | SwapError::DidNotPass { .. }
             | SwapError::Registry { .. }
             | SwapError::Unanswered { .. } => true,
             _ => false,

@@ -1,13 +1,16 @@
 //! Moves the application's services to another release, and back to the very images that ran.
 
 mod before;
+mod bring_up;
 mod cli;
+mod dependencies;
 mod direct;
 mod effects;
 mod error;
 mod finding;
 mod forecast;
 mod gate;
+mod held;
 mod init;
 mod judge;
 mod library;
@@ -15,9 +18,11 @@ mod lint;
 mod model;
 mod notes;
 mod outdated;
+mod patience;
 mod plan;
 mod proof;
 mod pull;
+mod ready;
 mod registry;
 mod rollback;
 mod stale;

@@ -26,7 +26,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, to: &To) -> Result<Answer, SwapE
         return preview(session, &plan.engine, &references);
     }
     let _lock = session.begin_change_beside(&plan.project.state()?, LOCK)?;
-    let effects = Real { session, project: &plan.project, engine: &plan.engine };
+    let effects = Real::new(session, &plan, None)?;
     let mut changed = false;
     for reference in &references {
         session.check("pulling")?;

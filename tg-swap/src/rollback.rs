@@ -25,7 +25,7 @@ pub(crate) fn run(
     let plan = Plan::read(session, which)?;
     let state = plan.project.state()?;
     let (run, before) = beginning(session, &state, to_run)?;
-    let real = Real { session, project: &plan.project, engine: &plan.engine };
+    let real = Real::new(session, &plan, pace.ready_timeout)?;
     let dry = DryRun { session };
     let effects: &dyn Effects = if cli.dry_run { &dry } else { &real };
     session.emit.start(&format!("going back to what ran before run {run}"), plan.facts(cli.dry_run))?;
@@ -37,7 +37,7 @@ pub(crate) fn run(
     {
         return Ok(answer);
     }
-    let back = Move::plan(&plan, &wanted, &plan.services)?;
+    let back = Move::plan(&plan, &wanted, &plan.services)?.back();
     let changed = back.perform(session, &plan, effects)?;
     let facts = json!({"changed": changed && effects.real(), "undoes": run, "services": plan.services, "to": back.images, "outcome": "succeeded"});
     if changed && effects.real() {

@@ -1,7 +1,7 @@
 //! Containers that are not what the project's files would create now.
 
 use tg_core::container::Container;
-use tg_core::session::Session;
+use tg_core::process::Runner;
 
 use crate::error::SwapError;
 use crate::plan::Plan;
@@ -9,12 +9,11 @@ use crate::plan::Plan;
 /// The containers of a service that have another configuration than the files, or another image
 /// than this one.
 pub(crate) fn containers(
-    session: &Session,
+    runner: Runner,
     plan: &Plan,
     service: &str,
     image_id: Option<&str>,
 ) -> Result<Vec<Container>, SwapError> {
-    let runner = session.runner();
     let hash = plan.project.compose.hash(runner, service)?;
     let mut containers = plan.engine.containers(&plan.project.name, service)?;
     containers

@@ -8,8 +8,9 @@ use tg_core::release::{self, Edit, Pin};
 use tg_core::session::{Answer, Session};
 
 use crate::before::Before;
+use crate::bring_up::{Way, await_up, bring_up};
 use crate::cli::{Cli, To, Which};
-use crate::effects::{DryRun, Effects, Real};
+use crate::effects::{DryRun, Effects, Real, outlast};
 use crate::error::SwapError;
 use crate::plan::Plan;
 use crate::stale;
@@ -32,7 +33,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, which: &Which, to: &To) -> Resul
     let state = plan.project.state()?;
     let _lock = session.begin_change(&state)?;
     session.check("starting")?;
-    let effects = Real { session, project: &plan.project, engine: &plan.engine };
+    let effects = Real::new(session, &plan, None)?;
     let before = Before::record(session, &plan, &effects)?;
     let changed = move_to.perform(session, &plan, &effects)?;
     let facts = json!({
@@ -48,6 +49,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, which: &Which, to: &To) -> Resul
 /// A move of services to images: which files say so, and what must run in the end.
 pub(crate) struct Move {
     services: Vec<String>,
+    way: Way,
     /// The services that ran before; only they are started again when the move is undone.
     ran: Vec<String>,
     edits: Vec<Edit>,
@@ -80,7 +82,12 @@ impl Move {
                 ran.push(service.clone());
             }
         }
-        Ok(Move { services: services.to_vec(), ran, edits, images, ids })
+        Ok(Move { services: services.to_vec(), way: Way::Forth, ran, edits, images, ids })
+    }
+
+    /// The same as a way back.
+    pub(crate) fn back(self) -> Self {
+        Move { way: Way::Back, ..self }
     }
 
     /// The releases in words.
@@ -98,7 +105,7 @@ impl Move {
         plan: &Plan,
         effects: &dyn Effects,
     ) -> Result<bool, SwapError> {
-        if self.edits.is_empty() && effects.real() && self.reached(session, plan)?.is_empty() {
+        if self.edits.is_empty() && effects.real() && self.reached(plan, effects)?.is_empty() {
             return Ok(false);
         }
         let files: Vec<_> = self.edits.iter().map(|e| e.path.display().to_string()).collect();
@@ -109,8 +116,13 @@ impl Move {
             intent,
             || {
                 self.write(session, plan, effects)?;
-                bring_up(session, plan, effects, &self.services, &self.ids)?;
-                let wrong = if effects.real() { self.reached(session, plan)? } else { Vec::new() };
+                let started = bring_up(session, plan, effects, &self.services, &self.ids, self.way)?;
+                let wrong = if effects.real() {
+                    await_up(session, plan, effects, &started)?;
+                    self.reached(plan, effects)?
+                } else {
+                    Vec::new()
+                };
                 if wrong.is_empty() {
                     Ok(((), json!({"images": self.images})))
                 } else {
@@ -120,7 +132,7 @@ impl Move {
         );
         done.map_err(|cause| self.undo(session, plan, effects, cause))?;
         if effects.real() {
-            hand_over(session, plan)?;
+            hand_over(session, plan, effects)?;
         }
         Ok(true)
     }
@@ -133,8 +145,7 @@ impl Move {
         if !effects.real() {
             return Ok(());
         }
-        let runner = session.runner();
-        let model = plan.project.compose.config(runner, &[])?;
+        let model = plan.project.compose.config(effects.runner(), &[])?;
         for (service, wanted) in &self.images {
             let found = model["services"][service]["image"].as_str().unwrap_or_default();
             if found != wanted {
@@ -161,13 +172,18 @@ impl Move {
     }
 
     /// What is not as it shall be: services that don't run, or not as the files say.
-    fn reached(&self, session: &Session, plan: &Plan) -> Result<Vec<String>, SwapError> {
+    fn reached(&self, plan: &Plan, effects: &dyn Effects) -> Result<Vec<String>, SwapError> {
+        outlast(effects, || self.look(plan, effects))
+    }
+
+    fn look(&self, plan: &Plan, effects: &dyn Effects) -> Result<Vec<String>, SwapError> {
         let mut wrong = Vec::new();
         for service in &self.services {
             if plan.engine.running(&plan.project.name, service)?.is_empty() {
                 wrong.push(format!("{service} does not run"));
             }
-            let stale = stale::containers(session, plan, service, self.ids.get(service).map(String::as_str))?;
+            let id = self.ids.get(service).map(String::as_str);
+            let stale = stale::containers(effects.runner(), plan, service, id)?;
             wrong.extend(stale.iter().map(|c| format!("{} runs {}", c.name, c.image)));
         }
         Ok(wrong)
@@ -181,6 +197,8 @@ impl Move {
         cause: SwapError,
     ) -> SwapError {
         let cause = Box::new(cause);
+        let effects = effects.to_the_end();
+        let effects = effects.as_ref();
         let undone = session.emit.change("start-undo", "put files and services back", json!({}), || {
             for edit in &self.edits {
                 let back = Edit { after: edit.before.clone().unwrap_or_default(), ..edit.clone() };
@@ -192,7 +210,7 @@ impl Move {
                 effects.compose(&words("stop", &stopped))?;
             }
             if !self.ran.is_empty() {
-                bring_up(session, plan, effects, &self.ran, &BTreeMap::new())?;
+                bring_up(session, plan, effects, &self.ran, &BTreeMap::new(), Way::Back)?;
             }
             Ok::<_, SwapError>(((), json!({})))
         });
@@ -205,10 +223,10 @@ impl Move {
 
 /// What was replaced here is no swap any more, and the balancer shall send requests to those that
 /// run now. It can do that later as well: a warning, no failure.
-fn hand_over(session: &Session, plan: &Plan) -> Result<(), SwapError> {
+fn hand_over(session: &Session, plan: &Plan, effects: &dyn Effects) -> Result<(), SwapError> {
     Intent::remove(&plan.project.state()?)?;
-    let done = balancer::open(session, &plan.project, &plan.engine).and_then(|balancer| match balancer {
-        Some(balancer) => balancer.assign(&serving(plan)?),
+    let done = outlast(effects, || match balancer::open(session, &plan.project, &plan.engine)? {
+        Some(balancer) => Ok(balancer.assign(&serving(plan)?)?),
         None => Ok(()),
     });
     if let Err(error) = done {
@@ -229,32 +247,4 @@ pub(crate) fn serving(plan: &Plan) -> Result<Vec<Post>, tg_core::Error> {
         }
     }
     Ok(posts)
-}
-
-/// Replaces what is out of date and starts the services. Not by `up --no-deps`: before Compose 2.27
-/// that leaves dependencies out of the hash, and the next plain `up` would recreate everything;
-/// and not by `up` alone, which may recreate the database too. `create --no-recreate` does neither.
-fn bring_up(
-    session: &Session,
-    plan: &Plan,
-    effects: &dyn Effects,
-    services: &[String],
-    ids: &BTreeMap<String, String>,
-) -> Result<(), SwapError> {
-    let mut stale = Vec::new();
-    for service in services {
-        stale.extend(stale::containers(session, plan, service, ids.get(service).map(String::as_str))?);
-    }
-    let mut old: Vec<String> = stale.iter().filter(|c| c.running()).map(|c| c.service.clone()).collect();
-    old.dedup();
-    if !old.is_empty() {
-        effects.compose(&words("stop", &old))?;
-    }
-    for container in &stale {
-        effects.remove(container)?;
-    }
-    let mut create = vec!["create", "--no-recreate", "--no-build", "--pull", "never"];
-    create.extend(services.iter().map(String::as_str));
-    effects.compose(&create)?;
-    effects.compose(&words("start", services))
 }

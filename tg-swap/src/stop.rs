@@ -4,9 +4,12 @@ use serde_json::{Map, Value, json};
 use tg_core::history;
 use tg_core::session::{Answer, Session};
 
+use std::collections::BTreeMap;
+
 use crate::before::Before;
+use crate::bring_up::{Way, bring_up};
 use crate::cli::{Cli, Which};
-use crate::effects::{DryRun, Effects, Real};
+use crate::effects::{DryRun, Effects, Real, outlast};
 use crate::error::SwapError;
 use crate::plan::Plan;
 
@@ -20,7 +23,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, which: &Which) -> Result<Answer,
     let state = plan.project.state()?;
     let _lock = session.begin_change(&state)?;
     session.check("stopping")?;
-    let effects = Real { session, project: &plan.project, engine: &plan.engine };
+    let effects = Real::new(session, &plan, None)?;
     Before::record(session, &plan, &effects)?;
     let running = running(&plan)?;
     if running.is_empty() {
@@ -42,15 +45,16 @@ pub(crate) fn run(session: &Session, cli: &Cli, which: &Which) -> Result<Answer,
 fn stop(plan: &Plan, effects: &dyn Effects) -> Result<(), SwapError> {
     // Through Compose, because only Compose runs a service's pre_stop hooks.
     effects.compose(&words("stop", &plan.services))?;
-    let left = if effects.real() { running(plan)? } else { Vec::new() };
+    let left = if effects.real() { outlast(effects, || running(plan))? } else { Vec::new() };
     if left.is_empty() { Ok(()) } else { Err(SwapError::NotAsTold(left.len(), left.join(", "))) }
 }
 
 /// A stop that failed half-way leaves some running and some not: starts those that were stopped.
 fn put_back(session: &Session, plan: &Plan, effects: &dyn Effects, cause: SwapError) -> SwapError {
     let cause = Box::new(cause);
+    let effects = effects.to_the_end();
     let undone = session.emit.change("start-again", "start again what was stopped", json!({}), || {
-        effects.compose(&words("start", &plan.services))?;
+        bring_up(session, plan, effects.as_ref(), &plan.services, &BTreeMap::new(), Way::Back)?;
         Ok::<_, SwapError>(((), json!({})))
     });
     match undone {

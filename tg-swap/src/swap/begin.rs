@@ -24,6 +24,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, to: &To, options: &Options) -> R
     let wanted = plan.wanted(to)?;
     let version = wanted.first().map_or_else(String::new, |(_, tag)| tag.clone());
     session.emit.start(&format!("swapping to {version}"), plan.facts(cli.dry_run))?;
+    let options = &Options { pace: options.pace.of(&plan.project)?, ..options.clone() };
     let Some(balancer) = balancer::open(session, &plan.project, &plan.engine)? else {
         return direct::run(session, cli, &plan, &wanted, options);
     };
@@ -50,7 +51,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, to: &To, options: &Options) -> R
     }
     let lock = session.begin_change(&state)?;
     session.check("swapping")?;
-    let effects = Real { session, project: &plan.project, engine: &plan.engine };
+    let effects = Real::new(session, &plan, options.pace.ready_timeout)?;
     let mut found = already_begun(session, &plan, balancer.as_ref(), &wanted)?;
     if let Some(intent) = found.take_if(|intent| intent.phase == Phase::Back) {
         way_back::back(session, &plan, &state, balancer.as_ref(), intent)?;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tg_core::container::Container;
+use tg_core::crash::Watch;
 use tg_core::health::{Expect, Prober, Release, Verdict};
 use tg_core::project::Project;
 use tg_core::session::Session;
@@ -46,7 +47,7 @@ impl Readiness {
 
 /// Compose copies secrets and configs that come from no file into a container when it starts, and
 /// runs its hooks: docker/compose, pkg/compose/secrets.go and convergence.go.
-fn needs_compose_to_start(project: &Project, service: &str) -> bool {
+pub(crate) fn needs_compose_to_start(project: &Project, service: &str) -> bool {
     let Some(model) = project.service(service) else { return true };
     let named = |kind: &str| -> Vec<String> {
         let list = model[kind].as_array().into_iter().flatten();
@@ -175,7 +176,7 @@ impl Swap<'_> {
         let rise = if self.intent.phase == Phase::Back { 1 } else { rise };
         let intent = json!({"service": service, "containers": names, "rise": rise});
         self.step("ready", &format!("wait until {} are ready", names.join(", ")), intent, || {
-            let begun = Instant::now();
+            let (begun, mut watch) = (Instant::now(), Watch::over(&goal, Instant::now()));
             let mut streaks = vec![0; goal.len()];
             let mut first = true;
             loop {
@@ -186,10 +187,10 @@ impl Swap<'_> {
                 if streaks.iter().all(|streak| *streak >= rise) {
                     return Ok(((), json!({"containers": names})));
                 }
-                let late = begun.elapsed() > self.intent.options.pace.ready_timeout;
+                let late = begun.elapsed() > self.intent.options.pace.ready_timeout();
                 let worst = (0..goal.len()).find(|i| !verdicts[*i].ready);
                 if !first || late {
-                    self.fail_if_crashed(&goal)?;
+                    self.fail_if_crashed(&mut watch, &goal)?;
                 }
                 if let (true, Some(worst)) = (late, worst) {
                     let reason = verdicts[worst].reason.clone().unwrap_or_else(|| "it flaps".into());
@@ -204,18 +205,24 @@ impl Swap<'_> {
 
     fn ask_all(&self, containers: &[Container]) -> Result<Vec<Verdict>, SwapError> {
         let prober = if self.intent.phase == Phase::Back { &self.readiness.from } else { &self.readiness.to };
-        let urls: Vec<String> = containers
+        let asked: Vec<Result<String, Verdict>> = containers
             .iter()
             .map(|c| {
                 // A container that is just starting may have got its address only now.
-                let now = self.patiently(|| Ok(self.plan.engine.inspect(&c.id)?))?;
-                let place = now.as_ref().and_then(|c| c.addresses.first().cloned()).unwrap_or_default();
-                Ok(format!("http://{place}:{}{}", self.readiness.port, self.readiness.path))
+                let now = self.patiently(|| Ok(self.plan.engine.inspect(&c.id)?))?.unwrap_or_default();
+                if now.health.as_deref() == Some("unhealthy") {
+                    return Ok(Err(Verdict::no("docker says that it is unhealthy")));
+                }
+                let place = now.addresses.first().cloned().unwrap_or_default();
+                Ok(Ok(format!("http://{place}:{}{}", self.readiness.port, self.readiness.path)))
             })
             .collect::<Result<_, SwapError>>()?;
+        let ask = |asked: Result<String, Verdict>| match asked {
+            Ok(url) => prober.probe(&url, ANSWER),
+            Err(known) => known,
+        };
         Ok(std::thread::scope(|scope| {
-            let asked: Vec<_> =
-                urls.iter().map(|url| scope.spawn(move || prober.probe(url, ANSWER))).collect();
+            let asked: Vec<_> = asked.into_iter().map(|one| scope.spawn(move || ask(one))).collect();
             asked
                 .into_iter()
                 .map(|thread| thread.join().unwrap_or_else(|_| Verdict::no("no answer")))
@@ -223,23 +230,19 @@ impl Swap<'_> {
         }))
     }
 
-    /// A new instance that ends or restarts by itself will not get ready by waiting.
-    pub(super) fn fail_if_crashed(&self, containers: &[Container]) -> Result<(), SwapError> {
+    /// A new instance that ends, or is restarted again and again, will not get ready by waiting.
+    pub(super) fn fail_if_crashed(
+        &self,
+        watch: &mut Watch,
+        containers: &[Container],
+    ) -> Result<(), SwapError> {
         for container in containers {
-            let now = self.patiently(|| Ok(self.plan.engine.inspect(&container.id)?))?;
-            let reason = match now {
-                None => "it was removed".to_owned(),
-                Some(now) if now.oom_killed => "it was killed for want of memory".to_owned(),
-                Some(now) if now.restarts > container.restarts || now.state == "restarting" => {
-                    format!("it crashed and was restarted, last with exit code {}", now.exit_code)
-                }
-                Some(now) if !now.running() => format!("it ended with exit code {}", now.exit_code),
-                Some(now) if now.health.as_deref() == Some("unhealthy") => {
-                    "docker says that it is unhealthy".to_owned()
-                }
-                Some(_) => continue,
+            let Some(now) = self.patiently(|| Ok(self.plan.engine.inspect(&container.id)?))? else {
+                return Err(self.not_ready(container, "it was removed".into()));
             };
-            return Err(self.not_ready(container, reason));
+            if let Some(crash) = watch.look(std::slice::from_ref(&now), Instant::now()) {
+                return Err(self.not_ready(container, format!("it {}", crash.how)));
+            }
         }
         Ok(())
     }

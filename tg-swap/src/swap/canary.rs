@@ -4,6 +4,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tg_core::container::Container;
+use tg_core::crash::Watch;
+use tg_core::process::Runner;
 
 use crate::error::SwapError;
 use crate::swap::Swap;
@@ -16,6 +19,8 @@ const LOOK: Duration = Duration::from_millis(500);
 const ENOUGH: u64 = 100;
 /// A canary whose answers take so many times as long as the others' is sent back.
 const SLOWER: u64 = 2;
+/// A canary that is unhealthy for so long, by its own check, is sent back.
+const ILL: Duration = Duration::from_secs(10);
 /// Of so many last answers a balancer tells the mean time.
 const MEAN_OF: u64 = 512;
 /// How surely more failures are no accident: standard deviations of a normal distribution, one-sided
@@ -65,12 +70,14 @@ impl Swap<'_> {
         asker: &mut Asker,
     ) -> Result<(Counters, Counters), SwapError> {
         let (begun, counts) = (Instant::now(), self.balancer.abilities().count);
+        let (mut watch, mut ill) = (Watch::over(&self.api()?.goal, Instant::now()), None);
         let mut before = 0;
         loop {
             self.check("watching the canary")?;
             std::thread::sleep(LOOK);
             let goal = self.api()?.goal;
-            self.fail_if_crashed(&goal)?;
+            self.fail_if_crashed(&mut watch, &goal)?;
+            self.fail_if_ill(&mut ill, &goal)?;
             let (now_canary, now_others) = self.counted()?;
             let (tried, compared) = (trial(&now_canary, canary), now_others.since(others));
             if let Some(reason) = verdict(&tried, &compared) {
@@ -90,6 +97,18 @@ impl Swap<'_> {
             }
             before = tried.requests;
         }
+    }
+
+    /// A health check that misses is asked again: who stays unhealthy, and who is so at the end, is not let in.
+    fn fail_if_ill(&self, since: &mut Option<Instant>, goal: &[Container]) -> Result<(), SwapError> {
+        let Some(ill) = goal.iter().find(|c| c.health.as_deref() == Some("unhealthy")) else {
+            *since = None;
+            return Ok(());
+        };
+        if since.get_or_insert_with(Instant::now).elapsed() < ILL.min(self.intent.options.canary_for / 2) {
+            return Ok(());
+        }
+        Err(self.not_ready(ill, "docker says that it is unhealthy".into()))
     }
 
     fn ask_judge(&self) -> Result<(), SwapError> {

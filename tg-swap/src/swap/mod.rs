@@ -17,7 +17,6 @@ mod in_hand;
 mod intent;
 mod keeper;
 mod options;
-mod patience;
 mod pin;
 mod prepare;
 mod retire;
@@ -36,17 +35,20 @@ use tg_core::session::Session;
 use tg_core::state::State;
 
 use crate::error::SwapError;
+use crate::held;
+use crate::patience::Patience;
 use crate::plan::Plan;
 use tg_core::balancer::Balancer;
 
 pub(crate) use self::begin::{pull_missing, run};
-pub(crate) use self::boot::Readiness;
+pub(crate) use self::boot::{Readiness, needs_compose_to_start};
 pub(crate) use self::commit::commit;
 pub(crate) use self::compose_up::ComposeUp;
 pub(crate) use self::in_hand::{abort, resume};
 pub(crate) use self::intent::{Intent, Phase, Release, Side};
 pub(crate) use self::options::{Options, Pace, Strategy};
 pub(crate) use self::way_back::roll_back;
+pub(crate) use self::workers::SETTLED;
 
 /// A swap in hand, and all that it works with.
 pub(crate) struct Swap<'a> {
@@ -60,8 +62,8 @@ pub(crate) struct Swap<'a> {
     deadline: Deadline,
     /// Milliseconds by step.
     spent: RefCell<Vec<(String, u64)>>,
-    /// Whether the user has been told that something is away.
-    told: RefCell<bool>,
+    /// What may pass is waited for.
+    patience: Patience<'a>,
 }
 
 impl<'a> Swap<'a> {
@@ -78,9 +80,9 @@ impl<'a> Swap<'a> {
             balancer,
             readiness: Readiness::new(session, &plan.project, &intent)?,
             deadline: if intent.phase == Phase::Back { Deadline::after(None) } else { session.deadline },
+            patience: Patience::new(&session.emit, intent.options.pace.ready_timeout()),
             intent,
             spent: RefCell::default(),
-            told: RefCell::default(),
         })
     }
 
@@ -204,6 +206,13 @@ impl<'a> Swap<'a> {
         let spent = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.spent.borrow_mut().push((name, spent));
         done
+    }
+
+    /// Asks again for as long as a failure may pass.
+    fn patiently<T>(&self, ask: impl FnMut() -> Result<T, SwapError>) -> Result<T, SwapError> {
+        let Plan { project, engine, .. } = self.plan;
+        let may_pass = |error: &SwapError| held::may_pass(engine, &project.name, error);
+        self.patience.outlast(&|doing| self.check(doing), &may_pass, ask)
     }
 
     /// Between steps and while waiting: the way back is walked to its end whoever interrupts.

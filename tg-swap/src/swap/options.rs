@@ -6,6 +6,10 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use tg_core::cli::duration;
 use tg_core::health::check_url;
+use tg_core::project::Project;
+
+use crate::error::SwapError;
+use crate::ready;
 
 /// The flags of a swap; a swap that is resumed keeps those that it began with.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
@@ -65,9 +69,9 @@ pub(crate) struct Pace {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub rise: u32,
 
-    /// How long an instance may take to get ready
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "2m")]
-    pub ready_timeout: Duration,
+    /// How long an instance may take to get ready [default: x-tg.ready_timeout, else three times what the last one took, 2m at least]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub ready_timeout: Option<Duration>,
 
     /// How long requests in flight may take to end
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
@@ -76,6 +80,19 @@ pub(crate) struct Pace {
     /// What to do when they take longer: go back, or cut them and say how many
     #[arg(long, value_enum, default_value_t = OnDrainTimeout::Abort)]
     pub on_drain_timeout: OnDrainTimeout,
+}
+
+impl Pace {
+    /// The same with the limit that holds for this project.
+    pub(crate) fn of(&self, project: &Project) -> Result<Self, SwapError> {
+        let ready_timeout = Some(ready::timeout(self.ready_timeout, project)?);
+        Ok(Pace { ready_timeout, ..self.clone() })
+    }
+
+    /// How long an instance may take to get ready.
+    pub(crate) fn ready_timeout(&self) -> Duration {
+        self.ready_timeout.unwrap_or(ready::LEAST)
+    }
 }
 
 /// How many instances are replaced at a time.

@@ -9,7 +9,7 @@ use crate::error::SwapError;
 use crate::swap::{Phase, Swap};
 use tg_core::balancer::{Duty, Post, Seen};
 
-/// How long the balancer's own check may take to pass for an instance that answers us.
+/// How long the balancer's own check may take to pass for an instance that answers us, at least.
 const CHECKED: Duration = Duration::from_secs(30);
 /// Per cent of the requests that new instances get, one after another, before their full share.
 const WARM_SHARES: [u8; 3] = [2, 10, 30];
@@ -155,7 +155,7 @@ impl Swap<'_> {
             let seen = self.look(&all)?;
             let not_yet = names.iter().find(|name| !seen.iter().any(|s| s.name == **name && so(s)));
             let Some(name) = not_yet else { return Ok(()) };
-            if begun.elapsed() > CHECKED {
+            if begun.elapsed() > CHECKED.max(self.intent.options.pace.ready_timeout()) {
                 let container = all.iter().find(|c| c.name == *name);
                 let reason =
                     format!("{} does not let it in: its own check does not pass", self.balancer.name());

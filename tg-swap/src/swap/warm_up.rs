@@ -30,7 +30,7 @@ impl Swap<'_> {
                     Some((code, said)) => format!("its warm-up ended with exit code {code}: {}", tail(&said)),
                     None => {
                         self.check("warming up")?;
-                        let limit = self.intent.options.pace.ready_timeout;
+                        let limit = self.intent.options.pace.ready_timeout();
                         format!("its warm-up did not end within {}", humantime::format_duration(limit))
                     }
                 };
@@ -42,7 +42,7 @@ impl Swap<'_> {
 
     /// `None` where it took longer than getting ready may, or somebody interrupts.
     fn run_inside(&self, container: &Container, command: &str) -> Result<Option<(i64, String)>, SwapError> {
-        let limit = self.intent.options.pace.ready_timeout;
+        let limit = self.intent.options.pace.ready_timeout();
         let given_up = || self.check("warming up").is_err();
         self.patiently(|| {
             let (engine, command) = (&self.plan.engine, ["sh", "-c", command]);

@@ -40,8 +40,8 @@ pub(crate) fn roll_back(
         }
         commit::end_kept(session, plan, balancer.as_ref(), intent)?;
     }
-    let effects = Real { session, project: &plan.project, engine: &plan.engine };
-    let options = Options::at(pace);
+    let effects = Real::new(session, plan, pace.ready_timeout)?;
+    let options = Options::at(&pace.of(&plan.project)?);
     let begun = Intent::prepare(session, plan, balancer.as_ref(), &effects, wanted, &options)?;
     let Some(mut intent) = begun else {
         return Ok(Some(Answer::yes("it runs already", json!({"changed": false}))));

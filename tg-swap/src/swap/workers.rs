@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tg_core::container::Container;
+use tg_core::crash::Watch;
 
 use crate::error::SwapError;
 use crate::swap::{Phase, Swap};
 
 /// A worker that has run for so long without crashing counts as up; it has nobody to answer to.
-const SETTLED: Duration = Duration::from_secs(1);
+pub(crate) const SETTLED: Duration = Duration::from_secs(1);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -35,15 +36,18 @@ impl Swap<'_> {
         let names: Vec<_> = goal.iter().map(|c| c.name.clone()).collect();
         let msg = format!("see {} stay up", names.join(", "));
         self.step("settle", &msg, json!({"service": service, "containers": names}), || {
-            let begun = Instant::now();
+            let (begun, mut watch) = (Instant::now(), Watch::over(&goal, Instant::now()));
             loop {
-                self.fail_if_crashed(&goal)?;
-                let starting =
-                    self.fleet(service)?.goal.iter().any(|c| c.health.as_deref() == Some("starting"));
-                if begun.elapsed() >= SETTLED && !starting {
+                self.fail_if_crashed(&mut watch, &goal)?;
+                let now = self.fleet(service)?.goal;
+                // An unhealthy one may get well: it is judged when its time is over.
+                let well = |c: &Container| {
+                    c.running() && !matches!(c.health.as_deref(), Some("starting" | "unhealthy"))
+                };
+                if watch.steady_for(Instant::now()) >= SETTLED && now.iter().all(well) {
                     return Ok(((), json!({"service": service, "containers": names})));
                 }
-                if begun.elapsed() > self.intent.options.pace.ready_timeout {
+                if begun.elapsed() > self.intent.options.pace.ready_timeout() {
                     return Err(self.not_ready(&goal[0], "its health check has not passed in time".into()));
                 }
                 self.check("waiting for the new workers")?;
