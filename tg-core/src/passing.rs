@@ -64,10 +64,9 @@ impl Passing {
     pub fn of(error: &Error) -> Option<Self> {
         match error {
             Error::EngineUnreachable(_) => Some(Passing::Away),
-            Error::ProgramFailed { problem, .. } => Self::said(problem),
             // The engine's own status code: it is starting, or too busy.
             Error::Engine(problem) if problem.starts_with("503 ") => Some(Passing::Away),
-            Error::Engine(problem) => Self::said(problem),
+            Error::ProgramFailed { problem, .. } | Error::Engine(problem) => Self::said(problem),
             _ => None,
         }
     }

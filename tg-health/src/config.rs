@@ -14,6 +14,7 @@ use tg_core::redact::Redactor;
 use tg_core::settings::{Settings, process_env};
 use tg_core::{Error as CoreError, Session};
 
+use crate::away;
 use crate::cli::{Cli, Http, Instances};
 use crate::error::Error;
 use crate::http;
@@ -44,10 +45,9 @@ impl Config {
         let redactor = session.emit.redactor();
         let (source, token_file) = find_source(session, cli)?;
         let token = read_token(token_file, redactor)?;
-        let limit = [cli.wait, session.deadline.left()].into_iter().flatten().min();
         let config = Config {
             wait: cli.wait,
-            deadline: Deadline::after(limit),
+            deadline: deadline(session, cli),
             streaks: Streaks { rise: cli.rise, fall: cli.fall },
             any: cli.any,
             probe_timeout: cli.probe_timeout,
@@ -56,6 +56,21 @@ impl Config {
             token,
         };
         Ok((config, source))
+    }
+
+    /// One that waits so long.
+    #[cfg(test)]
+    pub(crate) fn waiting(limit: Duration) -> Self {
+        Config {
+            wait: Some(limit),
+            deadline: Deadline::after(Some(limit)),
+            streaks: Streaks { rise: 1, fall: 1 },
+            any: false,
+            probe_timeout: limit,
+            expect: Expect::default(),
+            manners: Manners::default(),
+            token: None,
+        }
     }
 
     /// Asks over HTTP as the flags say.
@@ -129,7 +144,7 @@ fn find_source(session: &Session, cli: &Cli) -> Result<(Box<dyn Source>, TokenFi
             let project = Project::load(session)?;
             all.push(Box::new(Services::new(
                 &project,
-                Engine::connect(&session.bounds())?,
+                connect(session, cli)?,
                 &services,
                 session.emit.redactor(),
             )?));
@@ -141,14 +156,22 @@ fn find_source(session: &Session, cli: &Cli) -> Result<(Box<dyn Source>, TokenFi
     let public = Target::url(&project.health_url()?);
     let source: Box<dyn Source> = match cli.instances {
         Instances::No => Box::new(Fixed(vec![public])),
-        Instances::Yes => Box::new(Stack::new(
-            &project,
-            Engine::connect(&session.bounds())?,
-            public,
-            session.emit.redactor(),
-        )?),
+        Instances::Yes => {
+            Box::new(Stack::new(&project, connect(session, cli)?, public, session.emit.redactor())?)
+        }
     };
     Ok((source, token))
+}
+
+/// The engine; one that restarts is waited for where we wait.
+fn connect(session: &Session, cli: &Cli) -> Result<Engine, Error> {
+    let ask = || Ok(Engine::connect()?);
+    if cli.wait.is_none() { ask() } else { away::outlast(session, deadline(session, cli), ask) }
+}
+
+/// When to give up: the shorter of `--wait` and `--timeout`.
+fn deadline(session: &Session, cli: &Cli) -> Deadline {
+    Deadline::after([cli.wait, session.deadline.left()].into_iter().flatten().min())
 }
 
 /// The token in a file, which from then on nobody repeats.

@@ -1,6 +1,7 @@
 //! tg-health: is it well? Once, or waiting until it is.
 
 mod ask;
+mod away;
 mod cli;
 mod config;
 mod crash;
@@ -56,7 +57,10 @@ fn body(session: &Session, cli: &Cli) -> Result<Answer, Error> {
         };
     }
     let (config, mut source) = Config::check(session, cli)?;
-    let targets = source.targets()?;
+    let targets = match config.wait {
+        Some(_) => away::outlast(session, config.deadline, || source.targets())?,
+        None => source.targets()?,
+    };
     session.emit.start(&report::opening(&config, &targets), config.facts(&targets))?;
     wait::until_ready(session, &config, source.as_mut(), targets)
 }

@@ -15,6 +15,8 @@ pub(crate) struct Standing<'a> {
     pub(crate) config: &'a Config,
     pub(crate) seats: &'a [Seat],
     pub(crate) begun: Instant,
+    /// Why it is not known whether these are all the targets that there are now.
+    pub(crate) away: Option<&'a str>,
 }
 
 impl Standing<'_> {
@@ -22,7 +24,7 @@ impl Standing<'_> {
     pub(crate) fn decided(&self) -> Option<Result<Outcome, Error>> {
         let ready = |seat: &Seat| seat.is_ready(self.config.streaks);
         let well = if self.config.any { self.seats.iter().any(ready) } else { self.seats.iter().all(ready) };
-        if well && !self.seats.is_empty() {
+        if well && !self.seats.is_empty() && self.away.is_none() {
             return Some(Ok(self.yes()));
         }
         if self.config.deadline.passed() {
@@ -65,7 +67,8 @@ impl Standing<'_> {
             Some(verdict) => verdict.reason.clone().unwrap_or_default(),
             None => "it has not answered yet".to_owned(),
         };
-        unready.map(|seat| (seat.target.name.clone(), reason(seat))).collect()
+        let unready = unready.map(|seat| (seat.target.name.clone(), reason(seat)));
+        unready.chain(self.away.map(|why| ("docker".to_owned(), why.to_owned()))).collect()
     }
 
     /// What the result says of them.

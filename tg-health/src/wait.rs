@@ -5,9 +5,11 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use tg_core::health::{Prober, Verdict};
+use tg_core::passing::Passing;
 use tg_core::{Answer as Outcome, Session};
 
 use crate::ask::{self, Answer};
+use crate::away;
 use crate::config::Config;
 use crate::error::Error;
 use crate::report::Report;
@@ -54,6 +56,10 @@ struct Wait<'a> {
     /// So many seats there were.
     numbers: usize,
     answers: (Sender<Answer>, Receiver<Answer>),
+    /// Why the targets of now can't be looked up.
+    away: Option<String>,
+    /// Whether that has been told.
+    told: bool,
 }
 
 impl<'a> Wait<'a> {
@@ -75,6 +81,8 @@ impl<'a> Wait<'a> {
             looked: now,
             numbers,
             answers: mpsc::channel(),
+            away: None,
+            told: false,
         }
     }
 
@@ -150,8 +158,17 @@ impl<'a> Wait<'a> {
         }
     }
 
+    /// The targets are asked on as they were; told once.
+    fn wait_for_the_source(&mut self, error: &tg_core::Error) -> Result<(), Error> {
+        self.away = Some(error.to_string());
+        if !std::mem::replace(&mut self.told, true) {
+            away::tell(self.session, error)?;
+        }
+        Ok(())
+    }
+
     fn standing(&self) -> Standing<'_> {
-        Standing { config: self.config, seats: &self.seats, begun: self.begun }
+        Standing { config: self.config, seats: &self.seats, begun: self.begun, away: self.away.as_deref() }
     }
 
     /// Whoever comes and goes is looked for.
@@ -166,8 +183,13 @@ impl<'a> Wait<'a> {
                 self.session.emit.record(&crash.sentence(), crash.data())?;
                 return Err(Error::Crashed { crash, summary: self.standing().data(false) });
             }
+            // An engine that restarts comes back, and the wait has its own end.
+            Err(Error::Core(error)) if Passing::of(&error).is_some() => {
+                return self.wait_for_the_source(&error);
+            }
             found => found?,
         };
+        self.away = None;
         let mut old = std::mem::take(&mut self.seats);
         for target in targets {
             let known = old
@@ -190,5 +212,70 @@ impl<'a> Wait<'a> {
             &self.session.emit,
             &self.seats.iter().map(|seat| seat.target.name.as_str()).collect::<Vec<_>>(),
         )?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tg_core::cli::Shared;
+    use tg_core::deadline::Deadline;
+    use tg_core::emitter::Emitter;
+    use tg_core::interrupt::Interrupt;
+    use tg_core::messages::{Messages, Verbosity};
+    use tg_core::{Error as CoreError, Exit, Fault};
+
+    use super::*;
+
+    /// Says one thing after another, the last for ever.
+    struct Script(Vec<Result<bool, ()>>, usize);
+
+    impl Source for Script {
+        fn targets(&mut self) -> Result<Vec<Target>, Error> {
+            let said = self.0[self.1.min(self.0.len() - 1)];
+            self.1 += 1;
+            let ready = said.map_err(|()| CoreError::EngineUnreachable("no answer".into()))?;
+            Ok(vec![Target::told("app-worker-1", Verdict { ready, ..Verdict::no("starting") })])
+        }
+    }
+
+    fn waited(limit: Duration, said: &[Result<bool, ()>]) -> (Result<Outcome, Error>, usize) {
+        let messages = Messages::new("tg-health", Verbosity::Quiet);
+        let session = Session {
+            tool: "tg-health",
+            run: "r".into(),
+            joined: false,
+            emit: Emitter::new(messages, "r", true, Box::new(std::io::sink())),
+            interrupt: Interrupt::default(),
+            deadline: Deadline::after(None),
+            shared: Shared::default(),
+        };
+        let mut source = Script(said.to_vec(), 0);
+        let targets = vec![Target::told("app-worker-1", Verdict::no("starting"))];
+        (until_ready(&session, &Config::waiting(limit), &mut source, targets), source.1)
+    }
+
+    #[test]
+    fn an_engine_that_restarts_is_waited_for() {
+        let (ended, looks) = waited(Duration::from_mins(1), &[Ok(false), Err(()), Err(()), Ok(true)]);
+        assert_eq!(ended.unwrap().exit, Exit::Done);
+        assert_eq!(looks, 4);
+    }
+
+    #[test]
+    fn one_that_stays_away_is_named_when_the_time_is_over_and_is_no_yes() {
+        let (ended, _) = waited(Duration::from_millis(500), &[Err(())]);
+        let error = ended.unwrap_err();
+        assert_eq!(error.exit(), Exit::Deadline);
+        assert!(error.to_string().contains("can't reach the docker engine"), "{error}");
+    }
+
+    #[test]
+    fn who_is_ready_is_no_yes_while_nobody_can_tell_who_else_there_is() {
+        let (config, now) = (Config::waiting(Duration::from_mins(1)), Instant::now());
+        let mut seats = vec![Seat::new(0, Target::url("http://h/"), now)];
+        seats[0].hear(Verdict { ready: true, ..Verdict::default() }, now, Duration::ZERO, config.streaks);
+        let standing = |away| Standing { config: &config, seats: &seats, begun: now, away };
+        assert!(standing(None).decided().is_some_and(|ended| ended.is_ok()));
+        assert!(standing(Some("no answer")).decided().is_none());
     }
 }

@@ -178,7 +178,8 @@ impl Fault for SwapError {
             // Neither the release nor the project is at fault: a script may try again.
             SwapError::Undone { cause } if cause.did_not_pass() => Exit::Environment,
             SwapError::Undone { cause } | SwapError::UndoneSwap { cause, .. } => {
-                if cause.interrupted() {
+                // After the step was undone, as timeout(1) and a signal end.
+                if cause.interrupted() || cause.exit() == Exit::Deadline {
                     cause.exit()
                 } else {
                     Exit::Undone

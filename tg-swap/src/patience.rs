@@ -55,7 +55,7 @@ impl<'a> Patience<'a> {
             }
             self.tell(passing, &cause, limit)?;
             check("waiting for what may pass")?;
-            std::thread::sleep(pause.min(limit - waited));
+            std::thread::sleep(pause.min(limit.saturating_sub(waited)));
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }

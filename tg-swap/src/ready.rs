@@ -38,7 +38,7 @@ mod tests {
 
     use super::*;
 
-    fn line(outcome: &str, facts: Value) -> Value {
+    fn line(outcome: &str, facts: &Value) -> Value {
         let mut line = json!({"tool": "tg-swap", "action": "swap", "outcome": outcome});
         line.as_object_mut().unwrap().extend(facts.as_object().cloned().unwrap());
         line
@@ -46,17 +46,17 @@ mod tests {
 
     #[test]
     fn a_release_gets_three_times_as_long_as_the_last_one_took_and_two_minutes_at_least() {
-        let swap = |ms: u64| line("succeeded", json!({"phases_ms": {"create": 1, "ready": ms}}));
+        let swap = |ms: u64| line("succeeded", &json!({"phases_ms": {"create": 1, "ready": ms}}));
         assert_eq!(by_experience(&[]), LEAST);
         assert_eq!(by_experience(&[swap(4_000)]), LEAST);
         assert_eq!(by_experience(&[swap(4_000), swap(90_000)]), Duration::from_secs(270));
-        let direct = line("succeeded", json!({"downtime_ms": 60_000}));
-        assert_eq!(by_experience(&[swap(4_000), direct]), Duration::from_secs(180));
+        let direct = line("succeeded", &json!({"downtime_ms": 60_000}));
+        assert_eq!(by_experience(&[swap(4_000), direct]), Duration::from_mins(3));
     }
 
     #[test]
     fn what_was_undone_or_measured_by_others_says_nothing() {
-        let undone = line("undone", json!({"phases_ms": {"ready": 900_000}}));
+        let undone = line("undone", &json!({"phases_ms": {"ready": 900_000}}));
         let other = json!({"tool": "upgrade", "outcome": "succeeded", "downtime_ms": 900_000});
         assert_eq!(by_experience(&[undone, other]), LEAST);
     }

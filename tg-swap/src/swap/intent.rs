@@ -37,6 +37,9 @@ pub(crate) struct Intent {
     /// Connections that were cut because they did not end in time.
     #[serde(default)]
     pub cut: u64,
+    /// Why it is not known whether more were cut than that.
+    #[serde(default)]
+    pub not_measured: Option<String>,
 }
 
 /// How far a swap is. What was done within a phase is seen from Docker and the balancer.
@@ -119,6 +122,11 @@ impl Intent {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(e) => Err(Error::file(path, &e).into()),
         }
+    }
+
+    /// Connections that were cut; `None` where that is not known.
+    pub(crate) fn cut(&self) -> Option<u64> {
+        self.not_measured.is_none().then_some(self.cut)
     }
 
     /// The run that it takes back, where it is on the way back itself.

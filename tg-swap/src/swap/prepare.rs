@@ -43,6 +43,7 @@ impl Intent {
             resting: Vec::new(),
             counted: balancer.totals()?,
             cut: 0,
+            not_measured: None,
         }))
     }
 }
