@@ -165,7 +165,7 @@ fn find_source(session: &Session, cli: &Cli) -> Result<(Box<dyn Source>, TokenFi
 
 /// The engine; one that restarts is waited for where we wait.
 fn connect(session: &Session, cli: &Cli) -> Result<Engine, Error> {
-    let ask = || Ok(Engine::connect()?);
+    let ask = || Ok(Engine::connect(&session.bounds())?);
     if cli.wait.is_none() { ask() } else { away::outlast(session, deadline(session, cli), ask) }
 }
 

@@ -140,7 +140,7 @@ impl Effects for Real<'_> {
 
     fn runner(&self) -> Runner<'_> {
         let deadline = if self.to_the_end { Deadline::after(None) } else { self.session.deadline };
-        Runner { emit: &self.session.emit, deadline }
+        self.session.runner().until(deadline)
     }
 
     fn to_the_end(&self) -> Box<dyn Effects + '_> {
@@ -205,7 +205,7 @@ impl Effects for DryRun<'_> {
     }
 
     fn runner(&self) -> Runner<'_> {
-        Runner { emit: &self.session.emit, deadline: self.session.deadline }
+        self.session.runner()
     }
 
     fn to_the_end(&self) -> Box<dyn Effects + '_> {

@@ -144,7 +144,7 @@ fn memory(plan: &Plan, service: &str) -> Result<Option<Memory>, SwapError> {
 
 /// Containers that the next `up` would recreate, whatever the release.
 fn drift(session: &Session, plan: &Plan, service: &str) -> Result<Option<Finding>, SwapError> {
-    let runner = Runner { emit: &session.emit, deadline: session.deadline };
+    let runner = session.runner();
     let stale = stale::containers(runner, plan, service, None)?;
     let names: Vec<&str> = stale.iter().filter(|c| c.running()).map(|c| c.name.as_str()).collect();
     if names.is_empty() {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tg_core::container::Container;
 use tg_core::crash::Watch;
-use tg_core::process::Runner;
 
 use crate::error::SwapError;
 use crate::swap::Swap;
