@@ -34,6 +34,11 @@ impl Conclusion<'_> {
     pub(crate) fn data(&self) -> Value {
         let mut data = self.summary.data();
         data["left"] = json!(self.left());
+        if !self.summary.partial.is_empty() {
+            let named = self.summary.partial.iter().take(MOST);
+            let named = named.map(|(table, missing)| json!({"table": table, "missing": missing}));
+            data["partial_tables"] = named.collect();
+        }
         data["budget_ms"] = self.budget.data();
         if let Some(cycle) = self.cycle {
             data["windows"] = json!(cycle.windows);
@@ -62,12 +67,19 @@ impl Conclusion<'_> {
             let msg = format!("{} skipped; the records say why", text::tables(summary.skipped.len()));
             session.emit.warning("tables-skipped", &msg, json!({"tables": summary.skipped}))?;
         }
+        for (table, missing) in summary.partial.iter().take(MOST) {
+            let data = json!({"table": table, "missing": missing});
+            session.emit.warning("partial", &format!("{table}: {missing}"), data)?;
+        }
         self.tell_what_is_left(session)?;
         if summary.all_failed() {
             let first = summary.first_failure.clone().unwrap_or_default();
             return Err(Error::AllFailed { first, summary: self.data() });
         }
         let mut msg = summary.sentence();
+        if let Some((table, missing)) = summary.partial.first() {
+            msg = format!("{msg}; {table}: {missing}");
+        }
         if let (true, Some(first)) = (self.is_held(), self.holders.first()) {
             msg = format!(
                 "{msg}; {} dead rows can't be removed because of {}",
@@ -79,7 +91,7 @@ impl Conclusion<'_> {
             msg = format!("{msg}; {} left for another time", text::tables(self.left()));
         }
         let stuck = self.left() > 0 && summary.done() == 0;
-        let no = summary.failed > 0 || self.is_held() || stuck;
+        let no = summary.failed > 0 || !summary.partial.is_empty() || self.is_held() || stuck;
         Ok(Answer { exit: if no { Exit::No } else { Exit::Done }, msg, data: self.data() })
     }
 

@@ -41,13 +41,15 @@ impl Cycle {
         }
     }
 
-    /// Whether a table was done since it began.
+    /// Whether a table was done since it began, all of what is done to it. Autovacuum freezes but what is old.
     pub(crate) fn has_done(&self, table: &Table, action: Action) -> bool {
-        let done = match action {
-            Action::Analyze => table.analyzed,
-            Action::Vacuum | Action::Freeze => table.vacuumed,
+        let since = |at: Option<f64>| at.is_some_and(|at| at >= self.since);
+        let vacuumed = match action {
+            Action::Analyze => true,
+            Action::Vacuum => since(table.vacuumed),
+            Action::Freeze => since(table.by_statement),
         };
-        done.is_some_and(|at| at >= self.since)
+        vacuumed && since(table.analyzed)
     }
 
     /// Remembers that there is something left.
@@ -88,11 +90,16 @@ mod tests {
         first.keep(&state).unwrap();
         let next = Cycle::join(&state, "db", Action::Vacuum, 200.0);
         assert_eq!((next.since.to_string().as_str(), next.windows), ("100", 2));
-        let table = |vacuumed| Table { vacuumed, ..Table::default() };
-        assert!(next.has_done(&table(Some(150.0)), Action::Vacuum));
-        assert!(!next.has_done(&table(Some(99.0)), Action::Vacuum));
-        assert!(!next.has_done(&table(None), Action::Vacuum));
-        assert!(!next.has_done(&table(Some(150.0)), Action::Analyze), "it was not analysed");
+        let table = |vacuumed, analyzed| Table { vacuumed, analyzed, ..Table::default() };
+        let (late, early) = (Some(150.0), Some(99.0));
+        assert!(next.has_done(&table(late, late), Action::Vacuum));
+        assert!(!next.has_done(&table(early, late), Action::Vacuum));
+        assert!(!next.has_done(&table(None, late), Action::Vacuum));
+        assert!(!next.has_done(&table(late, early), Action::Vacuum), "it was cancelled between its halves");
+        assert!(!next.has_done(&table(late, None), Action::Analyze), "it was not analysed");
+        assert!(next.has_done(&table(None, late), Action::Analyze));
+        assert!(!next.has_done(&table(late, late), Action::Freeze), "by autovacuum");
+        assert!(next.has_done(&Table { by_statement: late, ..table(late, late) }, Action::Freeze));
         assert_eq!(Cycle::join(&state, "other", Action::Vacuum, 200.0).since.to_string(), "200");
         assert_eq!(Cycle::join(&state, "db", Action::Analyze, 200.0).since.to_string(), "200");
         Cycle::end(&state).unwrap();

@@ -94,7 +94,7 @@ impl Access {
         let engine = Engine::connect(&session.bounds())?;
         let target = Target::find(session, project, &engine, flags)?;
         let (place, name) = (target.place(), target.name.clone());
-        let server = Server { number: 0, standby: false };
+        let server = Server { number: 0, standby: false, counts: true };
         let mut access = Access { target, server, place, name, lock_timeout, tool: session.tool };
         let mut connection = access.connect()?;
         access.server = Server::ask(&mut connection.client)?;
@@ -115,6 +115,8 @@ impl Access {
         let pid = row.try_get("pid").map_err(tg_core::Error::from)?;
         // For superusers; others read what they can.
         let _ = client.batch_execute("SET lc_messages = 'C'");
+        // What is counted tells what was done; for superusers, who may have switched it off for the database.
+        let _ = client.batch_execute("SET track_counts = on");
         // From 14 on: the server ends what we began soon after we were killed.
         let _ = client.batch_execute("SET client_connection_check_interval = '500ms'");
         Ok(Connection { client, notices, pid, prepared: HashMap::new(), lazy: false })

@@ -1,6 +1,5 @@
 //! A worker: batch after batch, intent, statement, outcome, and what it changed.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,10 +9,11 @@ use tg_core::Session;
 use tg_core::event::StepState;
 
 use crate::board::{Board, Why};
-use crate::count::Count;
+use crate::count::{Change, Look};
 use crate::database::Connection;
+use crate::ended::{Ended, Heard, told_of};
 use crate::error::Error;
-use crate::notice::Said;
+use crate::halves::Halves;
 use crate::outcome::{self, Outcome};
 use crate::proof::Proof;
 use crate::queue::{Batch, Job, Queue};
@@ -22,7 +22,7 @@ use crate::summary::Summary;
 use crate::table::Table;
 use crate::text;
 use crate::times::Times;
-use crate::verbose::{self, Done, Whose};
+use crate::verbose::{self, Done};
 use crate::window::Budget;
 
 /// The server cancels what our own cancel did not reach so long after the end.
@@ -33,6 +33,8 @@ const BACKSTOP: Duration = Duration::from_secs(1);
 const LARGE: i64 = 64 << 20;
 /// What is kept of the time that is left for what comes after the last table.
 const KEPT: Duration = Duration::from_millis(200);
+/// So many tables at most come again that were not frozen.
+const MOST_AGAIN: usize = 64;
 
 /// What all workers share.
 pub(crate) struct Shop<'a> {
@@ -47,6 +49,19 @@ pub(crate) struct Shop<'a> {
     pub(crate) queue: Mutex<Queue>,
     pub(crate) summary: Mutex<Summary>,
     pub(crate) times: Mutex<Times>,
+    /// Tables that were not frozen the first time.
+    pub(crate) unfrozen: Mutex<usize>,
+}
+
+/// What comes next for a table.
+enum Next {
+    Ended(Outcome),
+    /// Somebody waited behind it.
+    MadeWay,
+    /// Another table of its statement failed.
+    Alone,
+    /// Not all of it could be frozen yet.
+    Again,
 }
 
 impl Shop<'_> {
@@ -62,16 +77,16 @@ impl Shop<'_> {
 
     /// Looks at a batch, and does first what takes its TOAST with it, then the rest.
     fn take(&self, connection: &mut Connection, batch: Batch) -> Result<(), Error> {
-        let before = self.counts(connection, &batch);
+        let before = self.look(connection, &batch);
         let (with, without): (Batch, Batch) =
-            batch.into_iter().partition(|job| job.action.takes_toast(before.get(&job.table.oid)));
+            batch.into_iter().partition(|job| job.action.takes_toast(before.of(job.table.oid)));
         self.batch(connection, with, true, &before)?;
         self.batch(connection, without, false, &before)
     }
 
-    fn counts(&self, connection: &mut Connection, batch: &Batch) -> HashMap<u32, Count> {
+    fn look(&self, connection: &mut Connection, batch: &Batch) -> Look {
         let oids: Vec<u32> = batch.iter().map(|job| job.table.oid).collect();
-        Count::all(connection, &oids, self.young)
+        Look::at(connection, &oids, self.young)
     }
 
     /// What is left for tables.
@@ -84,7 +99,7 @@ impl Shop<'_> {
         connection: &mut Connection,
         batch: Batch,
         toast: bool,
-        before: &HashMap<u32, Count>,
+        before: &Look,
     ) -> Result<(), Error> {
         let Some(first) = batch.first() else { return Ok(()) };
         let (action, label) = (first.action, label(&batch));
@@ -113,7 +128,7 @@ impl Shop<'_> {
             }
         };
         self.session.emit.step(action.name(), state, &msg, data)?;
-        self.judge(connection, batch, action, &answer?, why, before, took)
+        self.judge(connection, batch, Ended { action, toast, answer: answer?, why, took, before })
     }
 
     /// Runs the statement; its answer.
@@ -144,65 +159,88 @@ impl Shop<'_> {
     }
 
     /// What became of each table of a batch; what an error left undone is done one by one.
-    #[expect(clippy::too_many_arguments, reason = "one statement's facts, used once")]
-    fn judge(
-        &self,
-        connection: &mut Connection,
-        batch: Batch,
-        action: Action,
-        answer: &Result<(), tg_core::database::QueryError>,
-        why: Option<Why>,
-        before: &HashMap<u32, Count>,
-        took: Duration,
-    ) -> Result<(), Error> {
+    fn judge(&self, connection: &mut Connection, batch: Batch, ended: Ended<'_>) -> Result<(), Error> {
         let said = connection.notices.take();
-        let after = self.counts(connection, &batch);
+        let after = self.look(connection, &batch);
         let mut told = verbose::read(&said, self.database);
-        let single = batch.len() == 1;
+        let heard = Heard::new(&said, batch.len() == 1);
         let pages: i64 = batch.iter().map(|job| job.table.bytes().max(1)).sum();
         let (mut undone, mut waiting) = (Vec::new(), Vec::new());
         for job in batch {
-            let done = of(&mut told, &job.table);
-            let (before, after) = (before.get(&job.table.oid), after.get(&job.table.oid));
-            let counted = counted(before, after);
-            let (done_so, counted) = (done.is_some() || counted == Some(true), counted);
-            let outcome = match (answer, &why) {
-                (Ok(()), _) => outcome::of_success(
-                    done,
-                    &warnings(&said, &job.table, single),
-                    counted.filter(|_| self.manner.server.statistics_at_once()),
-                ),
-                (Err(_), _) if done_so => Outcome::Done(done),
-                (Err(error), Some(Why::MadeWay(_))) if is_cancel(error) && !job.again => {
+            let told = told_of(&mut told, &job.table);
+            let change =
+                Change::between(ended.before, &after, job.table.oid, self.manner.server.counts_late());
+            let halves = ended.halves(&job.table, change, told.as_ref(), &heard);
+            let done = told.map(|(done, _)| done);
+            let outcome = match self.outcome(&job, &ended, &halves, done, &heard) {
+                _ if after.is_gone(job.table.oid) && ended.answer.is_ok() => {
+                    Outcome::Skipped("it is gone".into())
+                }
+                Next::Ended(outcome) => outcome,
+                Next::MadeWay => {
                     waiting.push(job);
                     continue;
                 }
-                (Err(error), Some(why)) if is_cancel(error) => Outcome::Cut(why.clone()),
-                // The backstop, or somebody else's cancel.
-                (Err(error), None) if is_cancel(error) && self.budget.is_over() => Outcome::Cut(Why::Over),
-                (Err(_), _) if !single => {
+                Next::Alone => {
                     undone.push(job);
                     continue;
                 }
-                (Err(error), _) => outcome::of_error(error),
+                Next::Again => {
+                    held(&self.queue).again([job]);
+                    continue;
+                }
             };
-            let share = took.mul_f64(crate::table::ratio(job.table.bytes().max(1), pages));
-            self.finish(&job, action, outcome, before, after, share)?;
+            let took = ended.took.mul_f64(crate::table::ratio(job.table.bytes().max(1), pages));
+            self.finish(&job, ended.action, outcome, halves, change, took)?;
         }
-        if let Some(Why::MadeWay(waiter)) = why
-            && !waiting.is_empty()
-        {
-            let msg =
-                format!("{} made way: {}; it comes again at the end", label(&waiting), waiter.sentence());
-            let mut data = names(&waiting);
-            data["waiter"] = waiter.data();
-            held(&self.queue).again(waiting);
-            self.session.emit.warning("made-way", &msg, data)?;
-        }
+        self.make_way(waiting, ended.why)?;
         for job in undone {
             self.take(connection, vec![job])?;
         }
         Ok(())
+    }
+
+    fn outcome(
+        &self,
+        job: &Job,
+        ended: &Ended<'_>,
+        halves: &Halves,
+        done: Option<Done>,
+        heard: &Heard<'_>,
+    ) -> Next {
+        Next::Ended(match (&ended.answer, &ended.why) {
+            (Ok(()), _) if halves.only_unfrozen() && self.may_come_again(job) => return Next::Again,
+            (Ok(()), _) => outcome::of_success(halves, done, &heard.warnings(&job.table)),
+            // The error was another table's.
+            (Err(_), _) if !heard.alone && halves.all().is_yes() => Outcome::Done(done),
+            (Err(error), Some(Why::MadeWay(_))) if is_cancel(error) && !job.again => return Next::MadeWay,
+            (Err(error), Some(why)) if is_cancel(error) => Outcome::Cut(why.clone()),
+            // The backstop, or somebody else's cancel.
+            (Err(error), None) if is_cancel(error) && self.budget.is_over() => Outcome::Cut(Why::Over),
+            (Err(_), _) if !heard.alone => return Next::Alone,
+            (Err(error), _) => outcome::of_error(halves, done, error),
+        })
+    }
+
+    /// Whether a table comes again that was not frozen: the transaction that it was for may soon be gone. Not many do, since
+    /// one that stays would have all of them come twice.
+    fn may_come_again(&self, job: &Job) -> bool {
+        if job.again {
+            return false;
+        }
+        let mut unfrozen = held(&self.unfrozen);
+        *unfrozen += 1;
+        *unfrozen <= MOST_AGAIN
+    }
+
+    /// Tables whose statement was cancelled for who waited behind it come again.
+    fn make_way(&self, waiting: Batch, why: Option<Why>) -> Result<(), Error> {
+        let Some(Why::MadeWay(waiter)) = why.filter(|_| !waiting.is_empty()) else { return Ok(()) };
+        let msg = format!("{} made way: {}; it comes again at the end", label(&waiting), waiter.sentence());
+        let mut data = names(&waiting);
+        data["waiter"] = waiter.data();
+        held(&self.queue).again(waiting);
+        Ok(self.session.emit.warning("made-way", &msg, data)?)
     }
 
     fn finish(
@@ -210,8 +248,8 @@ impl Shop<'_> {
         job: &Job,
         action: Action,
         outcome: Outcome,
-        before: Option<&Count>,
-        after: Option<&Count>,
+        halves: Halves,
+        change: Change<'_>,
         took: Duration,
     ) -> Result<(), Error> {
         let cut = outcome == Outcome::Cut(Why::Over);
@@ -223,9 +261,10 @@ impl Shop<'_> {
             table: &job.table,
             action,
             outcome,
-            dead: after.filter(|_| exact).map(|count| count.dead),
-            size_before: before.and_then(|count| count.size),
-            size_after: after.and_then(|count| count.size),
+            halves,
+            dead: change.after.filter(|_| exact).map(|count| count.dead),
+            size_before: change.before.and_then(|count| count.size),
+            size_after: change.after.and_then(|count| count.size),
             took,
             predicted: job.predicted,
         };
@@ -237,28 +276,6 @@ impl Shop<'_> {
 /// A lock that is held for a moment.
 pub(crate) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn counted(before: Option<&Count>, after: Option<&Count>) -> Option<bool> {
-    before.zip(after).map(|(before, after)| after.done > before.done)
-}
-
-/// What was said of a table and of its TOAST.
-fn of(told: &mut HashMap<Whose, Done>, table: &Table) -> Option<Done> {
-    let mut own = told.remove(&Whose::Table(format!("{}.{}", table.schema, table.name)))?;
-    if let Some(toast) = told.remove(&Whose::ToastOf(table.oid)) {
-        own.add(&toast);
-    }
-    Some(own)
-}
-
-/// The warnings that name a table; all of them where it was alone.
-fn warnings(said: &[Said], table: &Table, alone: bool) -> Vec<String> {
-    let name = format!("\"{}\"", table.name);
-    said.iter()
-        .filter(|said| said.warning && (alone || said.message.contains(&name)))
-        .map(|said| said.message.clone())
-        .collect()
 }
 
 fn label(batch: &Batch) -> String {

@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use postgres::error::{DbError, Severity};
+use postgres::config::Config;
+use postgres::error::{DbError, Severity, SqlState};
 
 /// The server sends each notice by itself, a verbose vacuum four a table: who had to wait for one waits a moment longer, and reads those
 /// that follow in one go, instead of waking up for each and taking the processor from the server.
@@ -17,6 +18,8 @@ const AT_ONCE: Duration = Duration::from_micros(50);
 pub(crate) struct Said {
     /// It warns.
     pub(crate) warning: bool,
+    /// What it is about, in no language.
+    pub(crate) code: SqlState,
     pub(crate) message: String,
     /// Further lines, where older servers put the figures.
     pub(crate) detail: String,
@@ -61,6 +64,7 @@ fn said(notice: &DbError) -> Option<Said> {
     };
     Some(Said {
         warning,
+        code: notice.code().clone(),
         message: notice.message().to_owned(),
         detail: notice.detail().unwrap_or_default().to_owned(),
     })

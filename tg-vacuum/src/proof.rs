@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::halves::Halves;
 use crate::outcome::Outcome;
 use crate::statement::Action;
 use crate::table::Table;
@@ -15,6 +16,8 @@ pub(crate) struct Proof<'a> {
     pub(crate) table: &'a Table,
     pub(crate) action: Action,
     pub(crate) outcome: Outcome,
+    /// What was done of what was wanted.
+    pub(crate) halves: Halves,
     /// Dead rows afterwards; `None` where the server tells them too late to be true.
     pub(crate) dead: Option<i64>,
     /// Bytes of its rows and of their TOAST, before and afterwards; `None` when the table can't be opened.
@@ -38,8 +41,13 @@ impl Proof<'_> {
             ("predicted_ms", json!(self.predicted.as_millis())),
         ];
         data.extend(facts.map(|(key, value)| (key.to_owned(), value)));
+        self.halves.put(&mut data);
         match &self.outcome {
             Outcome::Done(done) => data.extend(done.iter().flat_map(Done::data)),
+            Outcome::Partial(done, missing) => {
+                data.extend(done.iter().flat_map(Done::data));
+                data.insert("partial".into(), json!(missing));
+            }
             Outcome::Skipped(reason) => drop(data.insert("skipped".into(), json!(reason))),
             Outcome::Cut(why) => drop(data.insert("cut".into(), json!(why.sentence()))),
             Outcome::Failed(reason) => drop(data.insert("failed".into(), json!(reason))),
@@ -75,6 +83,7 @@ impl Proof<'_> {
                 text::bytes(self.size_before),
                 text::bytes(self.size_after),
             ),
+            Outcome::Partial(_, missing) => format!("{label}: {missing}"),
             Outcome::Skipped(reason) => format!("{label}: left as it is: {reason}"),
             Outcome::Cut(why) => format!("{label}: cancelled: {}", why.sentence()),
             Outcome::Failed(reason) => format!("{label}: {reason}"),

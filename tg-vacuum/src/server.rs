@@ -10,6 +10,8 @@ pub(crate) struct Server {
     pub(crate) number: i32,
     /// In recovery: nothing can be written.
     pub(crate) standby: bool,
+    /// `track_counts`: it counts what our sessions do.
+    pub(crate) counts: bool,
 }
 
 impl Server {
@@ -19,7 +21,11 @@ impl Server {
     /// Asks it.
     pub(crate) fn ask(client: &mut Client) -> Result<Self, Error> {
         let row = client.query_one(include_str!("sql/server.sql"), &[])?;
-        Ok(Server { number: row.try_get("version")?, standby: row.try_get("standby")? })
+        Ok(Server {
+            number: row.try_get("version")?,
+            standby: row.try_get("standby")?,
+            counts: row.try_get("counts")?,
+        })
     }
 
     /// Major version.
@@ -29,7 +35,16 @@ impl Server {
 
     /// Whether statistics read right after a vacuum are those of that vacuum.
     pub(crate) fn statistics_at_once(self) -> bool {
-        self.major() >= 15
+        self.counts && self.major() >= 15
+    }
+
+    /// Why they may not be.
+    pub(crate) fn counts_late(self) -> Option<&'static str> {
+        match (self.counts, self.major()) {
+            (false, _) => Some("track_counts is off"),
+            (true, ..15) => Some("servers before PostgreSQL 15 count with a delay"),
+            _ => None,
+        }
     }
 
     /// Whether the database's own horizon need not be computed once a statement.

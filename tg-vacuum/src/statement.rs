@@ -71,7 +71,10 @@ impl Manner {
         if !again {
             options.push("SKIP_LOCKED");
         }
-        if action != Action::Analyze {
+        if action == Action::Analyze {
+            // Where nothing is counted at once, only its words tell what it did.
+            options.extend(self.server.counts_late().map(|_| "VERBOSE"));
+        } else {
             options.extend(["VERBOSE", "ANALYZE", "TRUNCATE false"]);
             if action == Action::Freeze {
                 options.push("FREEZE");
@@ -104,7 +107,7 @@ mod tests {
     }
 
     fn on(version: i32) -> Manner {
-        Manner { server: Server { number: version * 10_000, standby: false }, gentle: false }
+        Manner { server: Server { number: version * 10_000, standby: false, counts: true }, gentle: false }
     }
 
     #[test]
@@ -144,7 +147,7 @@ mod tests {
     #[test]
     fn toast_is_left_alone_where_nothing_is_to_do_and_the_server_knows_how() {
         let leaves = |version, action: Action, toast: Option<bool>| {
-            let count = toast.map(|toast| Count { done: 0, dead: 0, size: None, toast });
+            let count = toast.map(|toast| Count { toast, ..Count::default() });
             let toast = action.takes_toast(count.as_ref());
             on(version).statement(action, &[&table("t")], false, toast).contains("PROCESS_TOAST false")
         };
@@ -154,6 +157,16 @@ mod tests {
         assert!(!leaves(18, Action::Vacuum, None), "who knows");
         assert!(!leaves(18, Action::Freeze, Some(false)));
         assert!(!leaves(18, Action::Analyze, Some(false)));
+    }
+
+    #[test]
+    fn an_analysis_tells_what_it_does_where_nothing_is_counted_at_once() {
+        let quiet = Server { number: 170_000, standby: false, counts: false };
+        for server in [quiet, Server { number: 140_000, counts: true, ..quiet }] {
+            let manner = Manner { server, gentle: false };
+            let text = manner.statement(Action::Analyze, &[&table("t")], false, true);
+            assert!(text.starts_with("ANALYZE (SKIP_LOCKED, VERBOSE) "), "{text}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::outcome::Outcome;
 use crate::proof::Proof;
 use crate::statement::Action;
 use crate::text;
+use crate::verbose::Done;
 
 /// Counts of a run.
 #[derive(Debug)]
@@ -18,6 +19,10 @@ pub(crate) struct Summary {
     pub(crate) analyzed: usize,
     pub(crate) skipped: Vec<String>,
     pub(crate) cut: Vec<String>,
+    /// Tables of which only a part of what was wanted is known to be done, and what is missing.
+    pub(crate) partial: Vec<(String, String)>,
+    /// Of them, those that were vacuumed.
+    partial_vacuumed: usize,
     pub(crate) failed: usize,
     /// Why the first table failed.
     pub(crate) first_failure: Option<String>,
@@ -42,6 +47,8 @@ impl Summary {
             analyzed: 0,
             skipped: Vec::new(),
             cut: Vec::new(),
+            partial: Vec::new(),
+            partial_vacuumed: 0,
             failed: 0,
             first_failure: None,
             removed: 0,
@@ -66,15 +73,13 @@ impl Summary {
                 let shrunk =
                     proof.size_before.zip(proof.size_after).map_or(0, |(before, after)| before - after);
                 self.freed += shrunk.max(0);
-                if let Some(done) = done {
-                    self.removed += done.removed;
-                    self.wal += done.wal.unwrap_or(0);
-                    self.read += done.scanned * crate::table::PAGE;
-                    self.held += done.held;
-                    if done.held > 0 {
-                        self.held_tables.push((label, done.held));
-                    }
-                }
+                self.add(label, done.as_ref());
+            }
+            Outcome::Partial(done, missing) => {
+                self.partial.push((label.clone(), missing.clone()));
+                self.partial_vacuumed +=
+                    usize::from(proof.halves.vacuumed.as_ref().is_some_and(tg_core::Truth::is_yes));
+                self.add(label, done.as_ref());
             }
             Outcome::Skipped(_) => self.skipped.push(label),
             Outcome::Cut(_) => self.cut.push(label),
@@ -85,9 +90,31 @@ impl Summary {
         }
     }
 
-    /// Whether a table failed and none was done.
+    /// Adds a vacuum's figures.
+    fn add(&mut self, label: String, done: Option<&Done>) {
+        let Some(done) = done else { return };
+        self.removed += done.removed;
+        self.wal += done.wal.unwrap_or(0);
+        self.read += done.scanned * crate::table::PAGE;
+        self.held += done.held;
+        if done.held > 0 {
+            self.held_tables.push((label, done.held));
+        }
+    }
+
+    /// Whether a table failed and nothing was done.
     pub(crate) fn all_failed(&self) -> bool {
-        self.failed > 0 && self.done() == 0
+        self.failed > 0 && !self.changed()
+    }
+
+    /// Whether any table was vacuumed.
+    pub(crate) fn any_vacuumed(&self) -> bool {
+        self.vacuumed + self.partial_vacuumed > 0
+    }
+
+    /// Whether anything was done, or may have been.
+    pub(crate) fn changed(&self) -> bool {
+        self.done() + self.partial.len() > 0
     }
 
     /// Tables that are done.
@@ -97,7 +124,8 @@ impl Summary {
 
     /// Tables that are done with, in any way, of all.
     pub(crate) fn progress(&self) -> (usize, usize) {
-        (self.done() + self.skipped.len() + self.cut.len() + self.failed, self.tables)
+        let ended = self.done() + self.partial.len() + self.skipped.len() + self.cut.len() + self.failed;
+        (ended, self.tables)
     }
 
     /// How long it took until now.
@@ -109,9 +137,10 @@ impl Summary {
     pub(crate) fn data(&self) -> Value {
         json!({
             "tables": self.tables, "done": self.done(), "vacuumed": self.vacuumed,
-            "analyzed": self.analyzed, "skipped": self.skipped.len(), "cut": self.cut.len(), "failed": self.failed,
+            "analyzed": self.analyzed, "partial": self.partial.len(), "skipped": self.skipped.len(), "cut": self.cut.len(),
+            "failed": self.failed,
             "removed": self.removed, "not_removable": self.held, "freed_bytes": self.freed, "wal_bytes": self.wal,
-            "changed": self.done() > 0, "duration_ms": self.took().as_millis(),
+            "changed": self.changed(), "duration_ms": self.took().as_millis(),
         })
     }
 
@@ -120,6 +149,7 @@ impl Summary {
         let counts = [
             (self.vacuumed, "vacuumed and analysed"),
             (self.analyzed, "analysed"),
+            (self.partial.len(), "only in part"),
             (self.skipped.len(), "skipped"),
             (self.cut.len(), "cancelled"),
             (self.failed, "failed"),

@@ -38,6 +38,8 @@ pub(crate) struct Table {
     pub(crate) freeze_age: i64,
     /// When it was last vacuumed, in seconds since 1970.
     pub(crate) vacuumed: Option<f64>,
+    /// When it was last vacuumed by a statement, in seconds since 1970.
+    pub(crate) by_statement: Option<f64>,
     /// When it was last analysed, in seconds since 1970.
     pub(crate) analyzed: Option<f64>,
 }
@@ -67,6 +69,7 @@ impl Table {
             index_pages: row.try_get("index_pages")?,
             freeze_age: row.try_get("freeze_age")?,
             vacuumed: row.try_get("vacuumed")?,
+            by_statement: row.try_get("by_statement")?,
             analyzed: row.try_get("analyzed")?,
         })
     }

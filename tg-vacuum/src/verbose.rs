@@ -1,7 +1,7 @@
 //! What a verbose VACUUM says that it did, table by table: the words of PostgreSQL 13 to 18
 //! (`src/backend/access/heap/vacuumlazy.c`), in English, which the session asks for where it may.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,8 @@ pub(crate) struct Done {
     /// Pages that were read, of so many.
     pub(crate) scanned: i64,
     pub(crate) pages: i64,
+    /// Dead rows whose entries in indexes were left, in the server's words; not where they are too few to matter.
+    pub(crate) bypassed: Option<String>,
     /// How often all indexes were gone through; more than once where the memory was too small.
     pub(crate) index_passes: i64,
     /// Transactions before which rows could be removed, and how far back it was in the end.
@@ -53,6 +55,7 @@ impl Done {
         self.scanned += other.scanned;
         self.pages += other.pages;
         self.index_passes = self.index_passes.max(other.index_passes);
+        self.bypassed = self.bypassed.take().or_else(|| other.bypassed.clone());
         self.cutoff = self.cutoff.or(other.cutoff);
         self.cutoff_age = self.cutoff_age.max(other.cutoff_age);
         self.wal = match (self.wal, other.wal) {
@@ -91,6 +94,12 @@ pub(crate) fn read(said: &[Said], database: &str) -> HashMap<Whose, Done> {
     all
 }
 
+/// The tables, as `schema.table`, whose analysis was begun. It ends with its statement.
+pub(crate) fn analyzed(said: &[Said]) -> HashSet<&str> {
+    let begun = said.iter().filter(|said| !said.warning && said.message.starts_with("analyzing \""));
+    begun.filter_map(|said| between(&said.message, "analyzing \"", "\"")).collect()
+}
+
 fn one(said: &Said, database: &str, last: Option<&Whose>) -> Option<(Whose, Done)> {
     let text = &said.message;
     if let Some(name) = between(text, "finished vacuuming \"", "\": index scans: ") {
@@ -123,12 +132,24 @@ fn figures(text: &str) -> Done {
         held,
         scanned,
         pages,
+        bypassed: bypassed(text),
         index_passes: passes,
         cutoff,
         cutoff_age: age,
         wal,
         delayed_ms: delayed,
     }
+}
+
+/// Below this part of a table's pages a vacuum leaves the indexes alone by itself, until there is more to do in them
+/// (`BYPASS_THRESHOLD_PAGES` in `vacuumlazy.c`).
+const BYPASS_PERCENT: f64 = 2.0;
+
+/// index scan bypassed: 23 pages from table (100.00% of total) have 4000 dead item identifiers
+fn bypassed(text: &str) -> Option<String> {
+    let line = text.lines().find(|line| line.starts_with("index scan bypassed"))?;
+    let percent = line.split_once('(').and_then(|(_, rest)| rest.split_once('%'))?.0.parse::<f64>().ok()?;
+    (line.contains("failsafe") || percent > BYPASS_PERCENT).then(|| line.to_owned())
 }
 
 /// The first whole numbers of a text; `None` where there are fewer.
@@ -164,7 +185,12 @@ mod tests {
     use super::*;
 
     fn info(message: &str, detail: &str) -> Said {
-        Said { warning: false, message: message.into(), detail: detail.into() }
+        Said {
+            warning: false,
+            code: postgres::error::SqlState::SUCCESSFUL_COMPLETION,
+            message: message.into(),
+            detail: detail.into(),
+        }
     }
 
     const EIGHTEEN: &str = "finished vacuuming \"db.a b.t \"x\".y\": index scans: 2
@@ -205,6 +231,24 @@ system usage: CPU: user: 0.00 s, system: 0.00 s, elapsed: 0.00 s";
         let done = &read(&said, "db")[&Whose::Table("public.t".into())];
         assert_eq!((done.removed, done.held, done.scanned, done.pages), (4000, 5, 23, 30));
         assert_eq!(done.cutoff, Some(746));
+    }
+
+    #[test]
+    fn indexes_that_were_left_are_told_and_not_where_the_server_saves_itself_the_work() {
+        let line = |start: &str, percent: &str| {
+            bypassed(&format!(
+                "pages: 1\n{start}: 23 pages from table ({percent}% of total) have 4000 dead item identifiers"
+            ))
+        };
+        assert!(line("index scan bypassed", "100.00").is_some_and(|told| told.contains("4000 dead")));
+        assert!(line("index scan bypassed by failsafe", "0.10").is_some());
+        assert_eq!([line("index scan bypassed", "1.90"), line("index scan needed", "100.00")], [None, None]);
+    }
+
+    #[test]
+    fn whose_analysis_was_begun_is_read_whatever_its_name() {
+        let said = [info("analyzing \"a b.t \"x\".y\"", ""), info("analyzing \"s.p\" inheritance tree", "")];
+        assert_eq!(analyzed(&said), HashSet::from(["a b.t \"x\".y", "s.p"]));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::bloat::Bloat;
 use crate::board::{Board, Why};
 use crate::database::Connection;
 use crate::error::Error;
+use crate::notice::Said;
 use crate::report::index::Index;
 use crate::text;
 use crate::times::Times;
@@ -20,8 +21,10 @@ use crate::window::Budget;
 const BACKSTOP: Duration = Duration::from_secs(1);
 /// What removing a leftover may take: it waits for those who read the table.
 const CLEAN_UP: Duration = Duration::from_secs(5);
-const SIZE: &str = "SELECT pg_catalog.pg_relation_size(c.oid) FROM pg_catalog.pg_class c \
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2";
+/// The index that has this name now.
+const NOW: &str = "SELECT c.oid, i.indisvalid AND i.indisready AND i.indislive, pg_catalog.pg_relation_size(c.oid) \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE n.nspname = $1 AND c.relname = $2";
 /// What an interrupted attempt at this index left: invalid, of the same table, named after it.
 const LEFT: &str = "SELECT n.nspname::pg_catalog.text, x.relname::pg_catalog.text FROM pg_catalog.pg_index i \
     JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace \
@@ -45,7 +48,17 @@ pub(super) struct Task {
     pub(super) bloat: Option<Bloat>,
 }
 
+/// The index by its name, as the catalog has it after the statement.
+#[derive(Clone, Copy, Debug)]
+struct Now {
+    oid: u32,
+    /// It can be read, and is written.
+    valid: bool,
+    size: i64,
+}
+
 /// How it ended.
+#[derive(Debug)]
 pub(super) enum Outcome {
     Done {
         took: Duration,
@@ -126,6 +139,7 @@ impl Task {
         let begun = Instant::now();
         let limit =
             [budget.left(), session.deadline.left()].into_iter().flatten().min().map(|left| left + BACKSTOP);
+        worker.notices.take();
         let answer = worker.limit(limit).and_then(|()| worker.client.batch_execute(&self.statement()));
         let answer = match answer {
             Err(error) => Err(error.unless_silent()?),
@@ -134,8 +148,12 @@ impl Task {
         let why = board.end(worker.pid);
         let took = begun.elapsed();
         let outcome = match &answer {
-            Ok(()) if !self.builds() => Outcome::Done { took, size: Some(0) },
-            Ok(()) => Outcome::Done { took, size: self.size(worker) },
+            Ok(()) => match self.now(worker) {
+                Ok(now) => self.came_to(now, took, &worker.notices.take()),
+                Err(error) => {
+                    Outcome::Failed(format!("nobody can tell what became of it: {}", describe(&error)))
+                }
+            },
             Err(error) if worker.client.is_closed() => {
                 return Err(Error::Lost { problem: error.to_string(), summary: json!({"index": label}) });
             }
@@ -150,7 +168,8 @@ impl Task {
         if answer.is_err() && self.builds() {
             self.clean_up(session, worker)?;
         }
-        let state = if answer.is_ok() { StepState::Succeeded } else { StepState::Failed };
+        let done = matches!(outcome, Outcome::Done { .. });
+        let state = if done { StepState::Succeeded } else { StepState::Failed };
         let mut data = self.record(&outcome);
         if let Err(error) = &answer {
             data.insert("error".into(), json!(error.to_string()));
@@ -159,8 +178,26 @@ impl Task {
         Ok(outcome)
     }
 
-    fn size(&self, worker: &mut Connection) -> Option<i64> {
-        worker.client.query_one(SIZE, &[&self.index.schema, &self.index.name]).ok()?.try_get(0).ok()?
+    fn now(&self, worker: &mut Connection) -> Result<Option<Now>, postgres::Error> {
+        let row = worker.client.query_opt(NOW, &[&self.index.schema, &self.index.name])?;
+        let now = |row: postgres::Row| {
+            Ok(Now { oid: row.try_get(0)?, valid: row.try_get(1)?, size: row.try_get(2)? })
+        };
+        row.map(now).transpose()
+    }
+
+    /// What a statement without an error has done is what the catalog says: a new index is another one under the old name.
+    fn came_to(&self, now: Option<Now>, took: Duration, said: &[Said]) -> Outcome {
+        let missing = match now {
+            None if !self.builds() => return Outcome::Done { took, size: Some(0) },
+            None => return Outcome::Left("it is gone".into()),
+            Some(now) if now.oid == self.index.oid && self.builds() => "the server left it as it was",
+            Some(_) if !self.builds() => "it is still there",
+            Some(now) if !now.valid => "what was built is not valid",
+            Some(now) => return Outcome::Done { took, size: Some(now.size) },
+        };
+        let warnings = said.iter().filter(|said| said.warning).map(|said| said.message.as_str());
+        Outcome::Failed(std::iter::once(missing).chain(warnings).collect::<Vec<_>>().join("; "))
     }
 
     /// An index that was half built costs every write from then on: it goes at once, and where it can't, it is told.
@@ -249,5 +286,36 @@ impl Task {
             Outcome::Cut { why, .. } => format!("{label}: cancelled: {}", why.sentence()),
             Outcome::Failed(reason) => format!("{label}: {reason}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn came_to(work: Work, now: Option<Now>) -> Outcome {
+        let task = Task { index: Index { oid: 1, ..Index::default() }, work, bloat: None };
+        let said = Said {
+            warning: true,
+            code: SqlState::WARNING,
+            message: "cannot reindex it, skipping".into(),
+            detail: String::new(),
+        };
+        task.came_to(now, Duration::ZERO, &[said])
+    }
+
+    #[test]
+    fn an_index_is_built_anew_where_the_catalog_has_another_one_that_is_valid() {
+        let now = |oid, valid| Some(Now { oid, valid, size: 8192 });
+        for work in [Work::Repair, Work::Rebuild] {
+            assert!(matches!(came_to(work, now(2, true)), Outcome::Done { size: Some(8192), .. }));
+            for not in [now(2, false), now(1, true)] {
+                let ended = came_to(work, not);
+                assert!(matches!(&ended, Outcome::Failed(why) if why.contains("skipping")), "{ended:?}");
+            }
+            assert!(matches!(came_to(work, None), Outcome::Left(_)));
+        }
+        assert!(matches!(came_to(Work::Drop, None), Outcome::Done { size: Some(0), .. }));
+        assert!(matches!(came_to(Work::Drop, now(1, false)), Outcome::Failed(_)));
     }
 }

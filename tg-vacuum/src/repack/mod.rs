@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn the_best_way_that_there_is_comes_first_and_blocking_all_is_the_last() {
         let on = |version: i32, extension| {
-            Way::all(Server { number: version * 10_000, standby: false }, extension)
+            Way::all(Server { number: version * 10_000, standby: false, counts: true }, extension)
         };
         assert_eq!(on(19, true), [Way::Repack, Way::Extension, Way::Full]);
         assert_eq!(on(17, true), [Way::Extension, Way::Full]);

@@ -27,6 +27,10 @@ const CANCEL: &str = "SELECT pg_catalog.count(pg_catalog.pg_cancel_backend(pid))
 const SIZE: &str = "SELECT pg_catalog.pg_total_relation_size(c.oid) FROM pg_catalog.pg_class c \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2";
 
+/// The file of a table's rows: another one where they were written anew.
+const FILE: &str = "SELECT pg_catalog.pg_relation_filenode(c.oid) FROM pg_catalog.pg_class c \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2";
+
 /// Writes tables anew.
 pub(super) struct Repack<'a> {
     pub(super) session: &'a Session,
@@ -128,9 +132,15 @@ impl Repack<'_> {
             "--table",
             &quoted,
         ];
+        let before = file(connection, table)?;
         let wanted = || self.session.interrupt.check().is_err() || self.session.deadline.passed();
         let ended = self.engine.exec_as(&container.id, Some(OWNER), &command, FOREVER, wanted)?;
         let outcome = match ended {
+            // It succeeds also where it only warns, and leaves a table alone that has no primary key.
+            Some((0, said)) if file(connection, table)? == before => {
+                let said = text::one_line(last_words(&said), 300);
+                Outcome::Failed(format!("it was not written anew: {said}"))
+            }
             Some((0, _)) => {
                 let size = connection.client.query_one(SIZE, &[&table.schema, &table.name]);
                 Outcome::Done(size.ok().and_then(|row| row.try_get(0).ok()))
@@ -146,6 +156,11 @@ impl Repack<'_> {
         self.session.emit.step("repack", state, &msg, Value::Object(names(table)))?;
         Ok(outcome)
     }
+}
+
+fn file(connection: &mut Connection, table: &Bloated) -> Result<Option<u32>, CoreError> {
+    let row = connection.client.query_opt(FILE, &[&table.schema, &table.name])?;
+    Ok(row.map(|row| row.try_get::<_, Option<u32>>(0)).transpose()?.flatten())
 }
 
 fn names(table: &Bloated) -> Map<String, Value> {
@@ -165,5 +180,6 @@ fn names(table: &Bloated) -> Map<String, Value> {
 fn last_words(said: &str) -> &str {
     let mut lines = said.lines().filter(|line| !line.trim().is_empty());
     let last = lines.next_back().unwrap_or("it said nothing");
-    said.lines().find(|line| line.starts_with("ERROR")).unwrap_or(last)
+    let worst = |word: &str| said.lines().find(|line| line.starts_with(word));
+    worst("ERROR").or_else(|| worst("WARNING")).unwrap_or(last)
 }

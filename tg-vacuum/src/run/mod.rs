@@ -172,6 +172,7 @@ impl Run<'_> {
             summary: Mutex::new(Summary::new(0)),
             queue: Mutex::default(),
             times: Mutex::new(times),
+            unfrozen: Mutex::default(),
         };
         let mut worked = Ok(());
         for target in self.stages.targets() {
@@ -240,7 +241,7 @@ impl Run<'_> {
 
     /// What was done is on disk before it is reported as done.
     fn settle(&self, connection: &mut Connection, summary: &Summary) -> Result<(), Error> {
-        if summary.done() > 0
+        if summary.changed()
             && let Err(error) = connection.settle()
         {
             let msg = format!("what was done is on disk only in a moment: {error}");
@@ -251,7 +252,7 @@ impl Run<'_> {
 
     /// The database's own horizon moves once for all tables. It moves with the next vacuum otherwise.
     fn finish_database(&self, connection: &mut Connection, summary: &Summary) -> Result<(), Error> {
-        if summary.vacuumed == 0 || !self.access.server.skips_database_stats() {
+        if !summary.any_vacuumed() || !self.access.server.skips_database_stats() {
             return Ok(());
         }
         let limit = self.budget.left().map(|left| left + std::time::Duration::from_secs(1));

@@ -27,6 +27,7 @@ SELECT c.oid,
                 0)::pg_catalog.int8 AS freeze_age,
        pg_catalog.date_part('epoch', GREATEST(pg_catalog.pg_stat_get_last_vacuum_time(c.oid),
                                               pg_catalog.pg_stat_get_last_autovacuum_time(c.oid))) AS vacuumed,
+       pg_catalog.date_part('epoch', pg_catalog.pg_stat_get_last_vacuum_time(c.oid)) AS by_statement,
        pg_catalog.date_part('epoch', GREATEST(pg_catalog.pg_stat_get_last_analyze_time(c.oid),
                                               pg_catalog.pg_stat_get_last_autoanalyze_time(c.oid))) AS analyzed
 FROM pg_catalog.pg_class c
