@@ -1,6 +1,6 @@
 //! `tg-vacuum analyze`: statistics after pg_upgrade or a restore, which bring none, or not all.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::Args;
@@ -69,11 +69,8 @@ pub(crate) fn analyze(
     flags: &AnalyzeFlags,
 ) -> Result<Answer, Error> {
     let stages = if flags.in_stages { Stages::Three } else { Stages::One };
-    run::maintain(session, database, &flags.as_run(), stages, |client, server| {
-        if flags.in_stages {
-            refuse_where_there_are_some(client)?;
-        }
-        flags.missing.then(|| missing(client, server)).transpose()
+    run::maintain(session, database, &flags.as_run(), stages, flags.missing, |client| {
+        if flags.in_stages { refuse_where_there_are_some(client) } else { Ok(()) }
     })
 }
 
@@ -84,9 +81,13 @@ fn refuse_where_there_are_some(client: &mut Client) -> Result<(), Error> {
     if any { Err(Error::HasStatistics) } else { Ok(()) }
 }
 
-fn missing(client: &mut Client, server: Server) -> Result<HashSet<u32>, Error> {
-    let rows =
-        client.query(include_str!("sql/missing.sql"), &[&server.knows_only()]).map_err(CoreError::from)?;
-    let oids: Result<_, postgres::Error> = rows.iter().map(|row| row.try_get(0)).collect();
-    Ok(oids.map_err(CoreError::from)?)
+/// The tables that lack statistics, and whether this role may see those that there are.
+pub(crate) type Missing = HashMap<u32, bool>;
+
+/// Tables that lack statistics; `again`: after an analysis, which makes none of expressions where their index has no row.
+pub(crate) fn missing(client: &mut Client, server: Server, again: bool) -> Result<Missing, CoreError> {
+    let rows = client.query(include_str!("sql/missing.sql"), &[&server.knows_only(), &again])?;
+    let all: Result<_, postgres::Error> =
+        rows.iter().map(|row| Ok((row.try_get("oid")?, row.try_get("seen")?))).collect();
+    Ok(all?)
 }

@@ -90,7 +90,8 @@ impl Conclusion<'_> {
         if self.left() > 0 {
             msg = format!("{msg}; {} left for another time", text::tables(self.left()));
         }
-        let stuck = self.left() > 0 && summary.done() == 0;
+        // Nothing at all is not what was wanted, whoever is to blame.
+        let stuck = (self.left() > 0 || !summary.skipped.is_empty()) && !summary.changed();
         let no = summary.failed > 0 || !summary.partial.is_empty() || self.is_held() || stuck;
         Ok(Answer { exit: if no { Exit::No } else { Exit::Done }, msg, data: self.data() })
     }

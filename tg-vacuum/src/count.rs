@@ -28,8 +28,8 @@ pub(crate) struct Count {
     pub(crate) toast: bool,
     /// When the database's statistics were last reset, in seconds since 1970.
     pub(crate) reset: Option<f64>,
-    /// The oldest transaction that was not finished.
-    pub(crate) horizon: i64,
+    /// The next transaction, all of whose forerunners may have left rows.
+    pub(crate) next: i64,
 }
 
 /// What was counted of some tables.
@@ -104,7 +104,7 @@ fn read(row: &Row) -> Result<(u32, Count), postgres::Error> {
         size: row.try_get("size")?,
         toast: row.try_get("toast")?,
         reset: row.try_get("reset")?,
-        horizon: row.try_get("horizon")?,
+        next: row.try_get("next")?,
     };
     Ok((row.try_get("oid")?, count))
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::board::Why;
 use crate::count::{Change, Look};
-use crate::halves::{Halves, Words};
+use crate::halves::{Halves, Wanted, Words};
 use crate::notice::Said;
+use crate::queue::Job;
 use crate::statement::Action;
 use crate::table::Table;
 use crate::verbose::{self, Done, Whose};
@@ -21,17 +22,20 @@ pub(crate) struct Ended<'a> {
     pub(crate) why: Option<Why>,
     pub(crate) took: Duration,
     pub(crate) before: &'a Look,
+    /// Who kept rows from being frozen since before the first table, and still does.
+    pub(crate) keeper: Option<String>,
 }
 
 impl Ended<'_> {
     /// What was done to one of its tables. `told`: its figures, and whether those of its TOAST are among them.
     pub(crate) fn halves(
         &self,
-        table: &Table,
+        job: &Job,
         change: Change<'_>,
         told: Option<&(Done, bool)>,
         heard: &Heard<'_>,
     ) -> Halves {
+        let table = &job.table;
         let warnings = heard.of(table);
         let words = Words {
             done: told.map(|(done, _)| done),
@@ -39,7 +43,8 @@ impl Ended<'_> {
             analyzed: self.answer.is_ok() && heard.analyzed.contains(qualified(table).as_str()),
             warnings: &warnings,
         };
-        let mut halves = Halves::of(self.action, self.toast, change, words);
+        let wanted = Wanted { action: self.action, toast: self.toast, frozen_to: job.frozen_to };
+        let mut halves = Halves::of(wanted, change, words);
         if self.answer.is_err() && heard.alone {
             halves.failed();
         }
@@ -64,8 +69,8 @@ impl<'a> Heard<'a> {
     /// The warnings that name a table; all of them where it was alone.
     fn of(&self, table: &Table) -> Vec<&'a Said> {
         let names = [format!("\"{}\"", table.name), format!("\"{}\"", qualified(table))];
-        let named = |said: &Said| self.alone || names.iter().any(|name| said.message.contains(name));
-        self.said.iter().filter(|said| said.warning && named(said)).collect()
+        let is_its = |said: &Said| self.alone || names.iter().any(|name| said.message.contains(name));
+        self.said.iter().filter(|said| said.warning && is_its(said)).collect()
     }
 
     /// The same in one line.

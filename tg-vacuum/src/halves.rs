@@ -24,6 +24,16 @@ pub(crate) struct Halves {
     notes: Vec<String>,
 }
 
+/// What was wanted of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) action: Action,
+    /// Its TOAST was meant too.
+    pub(crate) toast: bool,
+    /// Before which transaction all rows were to be frozen; `None`: all that were there.
+    pub(crate) frozen_to: Option<i64>,
+}
+
 /// What the server said of a table.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Words<'a> {
@@ -38,16 +48,18 @@ pub(crate) struct Words<'a> {
 }
 
 impl Halves {
-    /// By what was counted and by what was said. `toast`: the table's TOAST was meant too.
-    pub(crate) fn of(action: Action, toast: bool, change: Change<'_>, words: Words<'_>) -> Self {
+    /// By what was counted and by what was said.
+    pub(crate) fn of(wanted: Wanted, change: Change<'_>, words: Words<'_>) -> Self {
+        let Wanted { action, toast, frozen_to } = wanted;
         let mut notes = Vec::new();
         let analyzed = analyzed(change, words);
         let (vacuumed, frozen) = match action {
             Action::Analyze => (None, None),
             Action::Vacuum => (Some(vacuumed(toast, change, words, &mut notes)), None),
-            Action::Freeze => {
-                (Some(vacuumed(toast, change, words, &mut notes)), Some(frozen(change, &mut notes)))
-            }
+            Action::Freeze => (
+                Some(vacuumed(toast, change, words, &mut notes)),
+                Some(frozen(change, frozen_to, &mut notes)),
+            ),
         };
         let moved = |count: fn(&Count) -> i64| change.moved(count).is_yes();
         let begun = words.done.is_some()
@@ -159,19 +171,20 @@ fn passes_over(said: &Said) -> bool {
 }
 
 /// A transaction id is 32 bits of a number that goes round; of two, the one that is less than half a round ahead is the later.
-fn frozen(change: Change<'_>, notes: &mut Vec<String>) -> Truth {
+fn frozen(change: Change<'_>, to: Option<i64>, notes: &mut Vec<String>) -> Truth {
     let (Some(before), Some(after)) = (change.before, change.after) else {
         return Truth::unknown("the catalog could not be read");
     };
+    let to = to.unwrap_or(before.next);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "modulo 2^32 is meant")]
     let reaches = |frozen: i64| {
-        let ahead = (frozen as u32).wrapping_sub(before.horizon as u32);
+        let ahead = (frozen as u32).wrapping_sub(to as u32);
         frozen == 0 || ahead <= u32::MAX / 2
     };
     let left = [Some(after.frozen), after.toast_frozen].into_iter().flatten().find(|id| !reaches(*id));
     notes.extend(left.map(|id| {
         format!(
-            "rows of transaction {id} and later are not frozen: a session, slot or standby still needs them"
+            "rows of transaction {id} and later are not frozen, since somebody still needs them as they are"
         )
     }));
     left.is_none().into()
@@ -191,7 +204,8 @@ mod tests {
 
     fn halves(after: Count, late: Option<&str>, words: Words<'_>) -> Halves {
         let before = count(1, 1);
-        Halves::of(Action::Vacuum, true, Change { before: Some(&before), after: Some(&after), late }, words)
+        let wanted = Wanted { action: Action::Vacuum, toast: true, frozen_to: None };
+        Halves::of(wanted, Change { before: Some(&before), after: Some(&after), late }, words)
     }
 
     #[test]
@@ -234,11 +248,17 @@ mod tests {
 
     #[test]
     fn a_table_is_frozen_where_its_oldest_row_is_as_young_as_the_oldest_transaction_was_also_past_the_turn() {
-        let frozen = |horizon: i64, own: i64, toast: Option<i64>| {
-            let before = Count { horizon, ..count(1, 1) };
+        let frozen = |next: i64, own: i64, toast: Option<i64>| {
+            let before = Count { next, ..count(1, 1) };
             let after = Count { frozen: own, toast_frozen: toast, ..count(2, 2) };
             let change = Change { before: Some(&before), after: Some(&after), late: None };
-            Halves::of(Action::Freeze, true, change, Words::default()).frozen.unwrap()
+            let wanted = Wanted { action: Action::Freeze, toast: true, frozen_to: None };
+            let later = Count { next: next + 9, ..before };
+            let again = Wanted { frozen_to: Some(next), ..wanted };
+            let again = Halves::of(again, Change { before: Some(&later), ..change }, Words::default());
+            let first = Halves::of(wanted, change, Words::default());
+            assert_eq!(again.frozen, first.frozen, "it is to reach what it was to reach at first");
+            first.frozen.unwrap()
         };
         assert_eq!(frozen(1000, 1000, Some(1001)), Truth::Yes);
         assert_eq!(frozen(1000, 999, None), Truth::No);

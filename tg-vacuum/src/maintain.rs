@@ -14,6 +14,7 @@ use crate::database::Connection;
 use crate::ended::{Ended, Heard, told_of};
 use crate::error::Error;
 use crate::halves::Halves;
+use crate::holder::Holder;
 use crate::outcome::{self, Outcome};
 use crate::proof::Proof;
 use crate::queue::{Batch, Job, Queue};
@@ -33,8 +34,6 @@ const BACKSTOP: Duration = Duration::from_secs(1);
 const LARGE: i64 = 64 << 20;
 /// What is kept of the time that is left for what comes after the last table.
 const KEPT: Duration = Duration::from_millis(200);
-/// So many tables at most come again that were not frozen.
-const MOST_AGAIN: usize = 64;
 
 /// What all workers share.
 pub(crate) struct Shop<'a> {
@@ -49,8 +48,8 @@ pub(crate) struct Shop<'a> {
     pub(crate) queue: Mutex<Queue>,
     pub(crate) summary: Mutex<Summary>,
     pub(crate) times: Mutex<Times>,
-    /// Tables that were not frozen the first time.
-    pub(crate) unfrozen: Mutex<usize>,
+    /// Who kept dead rows from being removed, and rows from being frozen, before the first table.
+    pub(crate) holders: &'a [Holder],
 }
 
 /// What comes next for a table.
@@ -128,7 +127,8 @@ impl Shop<'_> {
             }
         };
         self.session.emit.step(action.name(), state, &msg, data)?;
-        self.judge(connection, batch, Ended { action, toast, answer: answer?, why, took, before })
+        let keeper = if action == Action::Freeze { self.keeper(connection) } else { None };
+        self.judge(connection, batch, Ended { action, toast, answer: answer?, why, took, before, keeper })
     }
 
     /// Runs the statement; its answer.
@@ -170,7 +170,7 @@ impl Shop<'_> {
             let told = told_of(&mut told, &job.table);
             let change =
                 Change::between(ended.before, &after, job.table.oid, self.manner.server.counts_late());
-            let halves = ended.halves(&job.table, change, told.as_ref(), &heard);
+            let halves = ended.halves(&job, change, told.as_ref(), &heard);
             let done = told.map(|(done, _)| done);
             let outcome = match self.outcome(&job, &ended, &halves, done, &heard) {
                 _ if after.is_gone(job.table.oid) && ended.answer.is_ok() => {
@@ -186,7 +186,8 @@ impl Shop<'_> {
                     continue;
                 }
                 Next::Again => {
-                    held(&self.queue).again([job]);
+                    let frozen_to = job.frozen_to.or(change.before.map(|before| before.next));
+                    held(&self.queue).again([Job { frozen_to, ..job }]);
                     continue;
                 }
             };
@@ -209,7 +210,13 @@ impl Shop<'_> {
         heard: &Heard<'_>,
     ) -> Next {
         Next::Ended(match (&ended.answer, &ended.why) {
-            (Ok(()), _) if halves.only_unfrozen() && self.may_come_again(job) => return Next::Again,
+            // A transaction of a moment may be gone when it comes again; who stays would have every table read twice.
+            (Ok(()), _) if halves.only_unfrozen() => {
+                if ended.keeper.is_none() && !job.again {
+                    return Next::Again;
+                }
+                outcome::of_success(halves, done, ended.keeper.as_deref().unwrap_or_default())
+            }
             (Ok(()), _) => outcome::of_success(halves, done, &heard.warnings(&job.table)),
             // The error was another table's.
             (Err(_), _) if !heard.alone && halves.all().is_yes() => Outcome::Done(done),
@@ -222,15 +229,11 @@ impl Shop<'_> {
         })
     }
 
-    /// Whether a table comes again that was not frozen: the transaction that it was for may soon be gone. Not many do, since
-    /// one that stays would have all of them come twice.
-    fn may_come_again(&self, job: &Job) -> bool {
-        if job.again {
-            return false;
-        }
-        let mut unfrozen = held(&self.unfrozen);
-        *unfrozen += 1;
-        *unfrozen <= MOST_AGAIN
+    /// Whoever kept rows from being frozen since before the first table, and still does.
+    fn keeper(&self, connection: &mut Connection) -> Option<String> {
+        let now = Holder::all(&mut connection.client).unwrap_or_default();
+        let held = |holder: &&Holder| holder.holds_tables() && self.holders.iter().any(|b| b.is(holder));
+        now.iter().find(held).map(Holder::sentence)
     }
 
     /// Tables whose statement was cancelled for who waited behind it come again.

@@ -55,13 +55,14 @@ pub(crate) fn of_error(halves: &Halves, done: Option<Done>, error: &postgres::Er
 mod tests {
     use super::*;
     use crate::count::{Change, Count};
-    use crate::halves::Words;
+    use crate::halves::{Wanted, Words};
     use crate::statement::Action;
 
     fn of(vacuums: i64, analyses: i64, late: Option<&str>, warnings: &str) -> Outcome {
         let (before, after) = (Count::default(), Count { vacuums, analyses, ..Count::default() });
+        let wanted = Wanted { action: Action::Vacuum, toast: false, frozen_to: None };
         let change = Change { before: Some(&before), after: Some(&after), late };
-        let halves = Halves::of(Action::Vacuum, false, change, Words::default());
+        let halves = Halves::of(wanted, change, Words::default());
         of_success(&halves, None, warnings)
     }
 

@@ -21,8 +21,10 @@ pub(crate) struct Job {
     pub(crate) table: Table,
     pub(crate) action: Action,
     pub(crate) predicted: Duration,
-    /// It made way for somebody once.
+    /// It was tried before.
     pub(crate) again: bool,
+    /// Before which transaction its rows are to be frozen, where the first try could not; `None`: all that are there.
+    pub(crate) frozen_to: Option<i64>,
 }
 
 /// Tables that share a statement, and so an action.
@@ -113,7 +115,7 @@ mod tests {
     fn job(oid: u32, pages: i64, seconds: u64) -> Job {
         let table = Table { oid, size: pages * crate::table::PAGE, ..Table::default() };
         let predicted = Duration::from_secs(seconds);
-        Job { table, action: Action::Vacuum, predicted, again: false }
+        Job { table, action: Action::Vacuum, predicted, again: false, frozen_to: None }
     }
 
     fn oids(batch: Option<Batch>) -> Vec<u32> {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use crate::analyze::Missing;
 use crate::outcome::Outcome;
 use crate::proof::Proof;
 use crate::statement::Action;
@@ -24,6 +25,8 @@ pub(crate) struct Summary {
     /// Of them, those that were vacuumed.
     partial_vacuumed: usize,
     pub(crate) failed: usize,
+    /// Tables that were analysed alone, by their oids.
+    analysed: Vec<(u32, String)>,
     /// Why the first table failed.
     pub(crate) first_failure: Option<String>,
     removed: i64,
@@ -50,6 +53,7 @@ impl Summary {
             partial: Vec::new(),
             partial_vacuumed: 0,
             failed: 0,
+            analysed: Vec::new(),
             first_failure: None,
             removed: 0,
             held: 0,
@@ -67,6 +71,7 @@ impl Summary {
             Outcome::Done(done) => {
                 if proof.action == Action::Analyze {
                     self.analyzed += 1;
+                    self.analysed.push((proof.table.oid, label.clone()));
                 } else {
                     self.vacuumed += 1;
                 }
@@ -87,6 +92,20 @@ impl Summary {
                 self.failed += 1;
                 self.first_failure.get_or_insert_with(|| format!("{label}: {reason}"));
             }
+        }
+    }
+
+    /// Takes back what was said of tables that were analysed and still lack what was to be made.
+    pub(crate) fn still_missing(&mut self, still: &Missing) {
+        for (oid, label) in std::mem::take(&mut self.analysed) {
+            let Some(seen) = still.get(&oid) else { continue };
+            let missing = if *seen {
+                "analysed, and the server made no statistics of a column"
+            } else {
+                "perhaps without statistics still: this role may not read the table, and so not see them"
+            };
+            self.analyzed -= 1;
+            self.partial.push((label, missing.to_owned()));
         }
     }
 

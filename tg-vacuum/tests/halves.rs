@@ -103,6 +103,7 @@ fn rows_that_somebody_keeps_from_being_frozen_are_told() {
     db.sql("INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2)");
     let ran = db.vacuum(&["--freeze"]);
     is_partial(&ran, "t", "not frozen");
+    is_partial(&ran, "t", "idle in transaction");
     assert_eq!((&ran.table("t")["vacuumed"], &ran.table("t")["frozen"]), (&true.into(), &false.into()));
     drop(person);
     db.until("SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()");
@@ -127,4 +128,41 @@ fn what_is_not_counted_is_known_by_the_server_s_words() {
     let sound = ran.table("sound");
     assert_eq!((&sound["vacuumed"], &sound["analyzed"]), (&true.into(), &true.into()), "{ran:?}");
     assert_eq!((analysed.exit, &analysed.table("sound")["analyzed"]), (0, &true.into()), "{analysed:?}");
+}
+
+#[test]
+fn statistics_that_nobody_can_see_are_not_said_to_be_made() {
+    let db = Database::create("unseen", "CREATE TABLE t WITH (autovacuum_enabled = off) AS SELECT 1 AS id");
+    let role = format!("blind_{}", std::process::id());
+    db.sql(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'blind';\nALTER TABLE t OWNER TO {role};\nREVOKE SELECT ON t FROM {role}"
+    ));
+    db.be(&role, "blind");
+    let ran = db.vacuum(&["analyze", "--missing"]);
+    db.sql(&format!("GRANT SELECT ON t TO {role}"));
+    let seen = db.vacuum(&["analyze", "--missing"]);
+    db.sql(&format!("REASSIGN OWNED BY {role} TO terragnos;\nDROP OWNED BY {role};\nDROP ROLE {role}"));
+    assert_eq!((ran.exit, &ran.result()["partial"]), (1, &1.into()), "{ran:?}");
+    assert!(ran.msg().contains("may not read"), "{}", ran.msg());
+    assert_eq!((seen.exit, &seen.result()["tables"]), (0, &0.into()), "they were made: {seen:?}");
+}
+
+#[test]
+fn an_index_without_a_row_has_no_statistics_and_none_are_missing_after_an_analysis() {
+    let db = Database::create(
+        "empty_index",
+        "CREATE TABLE t WITH (autovacuum_enabled = off) AS SELECT 1 AS id;\nCREATE INDEX ON t ((id + 1)) WHERE id > 9",
+    );
+    let ran = db.vacuum(&["analyze", "--missing"]);
+    assert_eq!((ran.exit, &ran.result()["analyzed"]), (0, &1.into()), "{ran:?}");
+}
+
+#[test]
+fn where_everything_was_passed_over_the_answer_is_no() {
+    let db = Database::create("passed_over", "CREATE TABLE t AS SELECT 1 AS id");
+    let mut person = db.client();
+    person.batch_execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE").unwrap();
+    let ran = db.vacuum(&[]);
+    assert_eq!((ran.exit, &ran.result()["skipped"]), (1, &1.into()), "{ran:?}");
+    assert_eq!((&ran.table("t")["vacuumed"], &ran.table("t")["analyzed"]), (&false.into(), &false.into()));
 }

@@ -4,7 +4,6 @@ mod crew;
 mod flags;
 mod preview;
 
-use std::collections::HashSet;
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
@@ -15,6 +14,7 @@ use tg_core::state::State;
 use tg_core::{Answer, Error as CoreError, Session, history};
 
 pub(crate) use self::flags::RunFlags;
+use crate::analyze;
 use crate::board::{Board, Why};
 use crate::conclusion;
 use crate::cycle::{self, Cycle};
@@ -24,7 +24,6 @@ use crate::freeze::Limits;
 use crate::holder::Holder;
 use crate::maintain::Shop;
 use crate::queue::{Job, Queue};
-use crate::server::Server;
 use crate::statement::{DATABASE_STATS, Manner};
 use crate::summary::Summary;
 use crate::table::Table;
@@ -38,6 +37,8 @@ struct Run<'a> {
     session: &'a Session,
     flags: &'a RunFlags,
     stages: Stages,
+    /// Only tables that lack statistics.
+    missing: bool,
     access: Access,
     budget: Budget,
     limits: Limits,
@@ -63,16 +64,17 @@ impl Stages {
 
 /// Vacuums and analyses, or only analyses, the tables that are meant.
 pub(crate) fn run(session: &Session, database: &DatabaseFlags, flags: &RunFlags) -> Result<Answer, Error> {
-    maintain(session, database, flags, Stages::One, |_, _| Ok(None))
+    maintain(session, database, flags, Stages::One, false, |_| Ok(()))
 }
 
-/// The same in stages, and for no other tables than `only` finds, where it does.
+/// The same in stages, and for no other tables than those that lack statistics (`missing`), unless it is refused.
 pub(crate) fn maintain(
     session: &Session,
     database: &DatabaseFlags,
     flags: &RunFlags,
     stages: Stages,
-    only: impl FnOnce(&mut Client, Server) -> Result<Option<HashSet<u32>>, Error>,
+    missing: bool,
+    refuse: impl FnOnce(&mut Client) -> Result<(), Error>,
 ) -> Result<Answer, Error> {
     let budget = flags.budget()?;
     let project = Project::load(session)?;
@@ -82,13 +84,15 @@ pub(crate) fn maintain(
         return Err(Error::Standby { place: access.place });
     }
     let limits = Limits::ask(&mut connection.client)?;
-    let run = Run { session, flags, stages, access, budget, limits };
-    let only = only(&mut connection.client, run.access.server)?;
+    let run = Run { session, flags, stages, missing, access, budget, limits };
+    refuse(&mut connection.client)?;
+    let only =
+        missing.then(|| analyze::missing(&mut connection.client, run.access.server, false)).transpose()?;
     // Where time is not short, sizes but order the tables.
     let exact = budget.is_limited() || flags.dry_run;
     let all = Table::list(&mut connection.client, run.access.server, exact)?;
     let mut tables = choice.of(all, limits.early())?;
-    tables.retain(|table| only.as_ref().is_none_or(|only| only.contains(&table.oid)));
+    tables.retain(|table| only.as_ref().is_none_or(|only| only.contains_key(&table.oid)));
     run.start(tables.len())?;
     let state = project.state()?;
     let times = Times::of(&state, &run.access.place);
@@ -136,7 +140,7 @@ impl Run<'_> {
         let job = |table: Table| {
             let action = action.on(&table);
             let predicted = times.predict(&table, action, self.limits.is_aggressive(&table));
-            Job { table, action, predicted, again: false }
+            Job { table, action, predicted, again: false, frozen_to: None }
         };
         (tables.into_iter().map(job).collect(), done)
     }
@@ -172,7 +176,7 @@ impl Run<'_> {
             summary: Mutex::new(Summary::new(0)),
             queue: Mutex::default(),
             times: Mutex::new(times),
-            unfrozen: Mutex::default(),
+            holders: &before,
         };
         let mut worked = Ok(());
         for target in self.stages.targets() {
@@ -184,9 +188,13 @@ impl Run<'_> {
             }
         }
         let Shop { queue, summary, times, .. } = shop;
-        let (rest, summary) = (inner(queue).rest(), inner(summary));
+        let (rest, mut summary) = (inner(queue).rest(), inner(summary));
         self.remember(inner(times), &summary)?;
         worked?;
+        if self.missing {
+            let still = analyze::missing(&mut connection.client, self.access.server, true)?;
+            summary.still_missing(&still);
+        }
         self.settle(connection, &summary)?;
         self.finish_database(connection, &summary)?;
         let holders = Holder::all(&mut connection.client).unwrap_or_default();

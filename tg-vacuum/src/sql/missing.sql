@@ -1,7 +1,10 @@
 -- Tables that have rows and lack statistics that ANALYZE would make: of a column, of an index's expression, of the partitions together, or
 -- extended ones. The rules are those of vacuumdb --missing-stats-only (18, `src/bin/scripts/vacuuming.c`), by views that every role may
--- read, so that they hold from 12 on. $1: whether a parent's children are left out, as from 18 on.
-SELECT c.oid
+-- read, so that they hold from 12 on. $1: whether a parent's children are left out, as from 18 on. $2: not of expressions, of which there
+-- are none where no row is in the index, however often they are asked for.
+SELECT c.oid,
+       -- Whether the views show this role what there is.
+       pg_catalog.has_table_privilege(c.oid, 'SELECT') AND NOT pg_catalog.row_security_active(c.oid) AS seen
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'm', 'p')
@@ -18,7 +21,7 @@ WHERE c.relkind IN ('r', 'm', 'p')
               SELECT FROM pg_catalog.pg_stats s
               WHERE s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
                 AND s.inherited = (c.relkind = 'p')))
-    OR EXISTS (
+    OR NOT $2 AND EXISTS (
         SELECT FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid AND x.relkind = 'i'
         JOIN pg_catalog.pg_attribute a ON a.attrelid = x.oid

@@ -17,11 +17,11 @@ SELECT c.oid,
                           OR GREATEST(pg_catalog.age(t.relfrozenxid), pg_catalog.mxid_age(t.relminmxid)) > $2, true)
        END AS toast,
        d.reset,
-       d.horizon
+       d.next
 FROM pg_catalog.pg_class c
 CROSS JOIN (
     SELECT pg_catalog.date_part('epoch', pg_catalog.pg_stat_get_db_stat_reset_time(oid)) AS reset,
-           pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()) AS horizon
+           pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) AS next
     FROM pg_catalog.pg_database
     WHERE datname = pg_catalog.current_database()
 ) d
