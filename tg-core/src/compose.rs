@@ -100,15 +100,41 @@ impl Compose {
         Ok(text.lines().filter_map(pair).collect())
     }
 
-    /// The project as Compose sees it, with the services of all profiles.
+    /// The project as Compose sees it, with the services of all profiles and every value as a container gets it. With
+    /// `--no-interpolate` among the flags (`more`): with the values as they are written, `$$` for a dollar sign.
     pub fn config(&self, runner: Runner, more: &[&str]) -> Result<Value, Error> {
         let mut words = vec!["--profile", "*", "config", "--format", "json"];
         words.extend(more);
-        let text = runner.ask(&mut self.command(&words)).map_err(unreadable)?;
+        let text = runner.capture(&mut self.command(&words)).map_err(unreadable)?;
+        let text = if more.contains(&"--no-interpolate") { text } else { unescaped(&text) };
         serde_json::from_str(&text).map_err(|e| Error::Compose {
             problem: format!("docker compose config printed no JSON: {e}"),
             hint: "Compose v2 is needed; see docker compose version".into(),
         })
+    }
+}
+
+/// What `docker compose config` prints is a compose file again, in which a dollar sign is written twice: each one of the whole
+/// text, names too (`escapeDollarSign` in its `cmd/compose/config.go`). Where one stands alone, this Compose does not do so.
+fn unescaped(text: &str) -> String {
+    let dollars = text.split(|c| c != '$');
+    if dollars.into_iter().all(|run| run.len().is_multiple_of(2)) {
+        text.replace("$$", "$")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// A part of a model as it has to be written into a compose file: Compose fills in every value, and leaves names as they are.
+#[must_use]
+pub fn escaped(model: &Value) -> Value {
+    match model {
+        Value::String(text) => Value::String(text.replace('$', "$$")),
+        Value::Array(items) => Value::Array(items.iter().map(escaped).collect()),
+        Value::Object(map) => {
+            Value::Object(map.iter().map(|(name, value)| (name.clone(), escaped(value))).collect())
+        }
+        other => other.clone(),
     }
 }
 
@@ -126,4 +152,21 @@ fn unreadable(error: Error) -> Error {
         "see what docker compose config says"
     };
     Error::Compose { problem, hint: hint.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_dollar_sign_is_one_in_the_model_and_two_in_a_compose_file() {
+        let printed = r#"{"environment":{"PASSWORD":"a$$b","TWO":"$$$$"},"labels":{"l$$k":"v"}}"#;
+        let model = serde_json::from_str::<Value>(&unescaped(printed)).unwrap();
+        assert_eq!(model, json!({"environment": {"PASSWORD": "a$b", "TWO": "$$"}, "labels": {"l$k": "v"}}));
+        let file = escaped(&model);
+        assert_eq!(file, json!({"environment": {"PASSWORD": "a$$b", "TWO": "$$$$"}, "labels": {"l$k": "v"}}));
+        assert_eq!(unescaped(r#"{"A":"a$b","B":"c$$d"}"#), r#"{"A":"a$b","B":"c$$d"}"#, "not escaped at all");
+    }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::compose::Compose;
+use crate::compose::{self, Compose};
 use crate::image::Reference;
 use crate::process::Runner;
 use crate::project::Project;
@@ -78,6 +78,7 @@ pub fn preview(
             compose = compose.with_variable(&name, &value);
         } else {
             let (service, image) = (Value::String(pin.service.clone()), Value::String(pin.at(tag)));
+            let image = compose::escaped(&image);
             let _ = writeln!(overriding, "  {service}: {{image: {image}}}");
         }
     }

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::{Map, Value, json};
 use tempfile::NamedTempFile;
+use tg_core::compose;
 use tg_core::container::Container;
 use tg_core::ours::Maker;
 use tg_core::release::{self, Pin};
@@ -207,13 +208,18 @@ fn volume(volume: &Value) -> Option<Value> {
     }
 }
 
+/// The copy as a compose file. The model has the values as containers get them, and Compose fills in what it reads.
+fn text(copy: &Value) -> String {
+    compose::escaped(copy).to_string()
+}
+
 fn written(ctx: &Context, copy: &Value) -> Result<NamedTempFile, MigrateError> {
     let state = ctx.project.state()?;
     state.create()?;
     let write = || {
         let mut file =
             tempfile::Builder::new().prefix(FILE_PREFIX).suffix(".json").tempfile_in(state.root())?;
-        std::io::Write::write_all(&mut file, copy.to_string().as_bytes())?;
+        std::io::Write::write_all(&mut file, text(copy).as_bytes())?;
         Ok(file)
     };
     write().map_err(|e| CoreError::file(state.root(), &e).into())
@@ -227,7 +233,7 @@ mod tests {
     fn the_copy_keeps_what_the_application_is_and_nothing_that_ties_it_to_the_real_one() {
         let model = json!({
             "services": {"api": {
-                "image": "r/app:2", "environment": {"A": "b"}, "secrets": [{"source": "s"}], "command": ["x"],
+                "image": "r/app:2", "environment": {"A": "b", "PASSWORD": "a$b"}, "secrets": [{"source": "s"}], "command": ["x"],
                 "ports": [{"published": "3000"}], "container_name": "api", "restart": "always", "depends_on": {"db": {}},
                 "deploy": {"replicas": 2, "resources": {"limits": {"memory": "1"}}}, "networks": {"default": null},
                 "volumes": [
@@ -253,6 +259,7 @@ mod tests {
             {"type": "bind", "source": "/etc/x", "target": "/x", "read_only": true}])
         );
         assert_eq!(api["labels"]["tg.run"], "r");
+        assert!(text(&copy).contains(r#""PASSWORD":"a$$b""#), "Compose makes one dollar sign of two");
         assert_eq!(copy["networks"]["stage"]["external"], true);
         assert!(copy.get("volumes").is_none());
     }
