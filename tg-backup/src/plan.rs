@@ -102,7 +102,10 @@ fn back_by_backup(backups: &[Backup], past: &[Value], bytes: i64) -> Estimate {
     let proven = || {
         let dump = backups.iter().find(|b| b.verified() && b.kind().is_some_and(|k| k.1 == Method::Dump))?;
         let (manifest, proof) = (dump.manifest.as_ref().ok()?, dump.verification.as_ref()?);
-        Some((proof.restore_ms + proof.read_ms + SWAP_MS, manifest.database.size_bytes))
+        Some((
+            proof.restore_ms.saturating_add(proof.read_ms).saturating_add(SWAP_MS),
+            manifest.database.size_bytes,
+        ))
     };
     restored
         .or_else(proven)

@@ -11,6 +11,7 @@ use tg_core::backup::crypt::Recipients;
 use tg_core::backup::database::Database;
 use tg_core::backup::digest::{self, FileEntry};
 use tg_core::backup::manifest::{self, Image, Manifest};
+use tg_core::backup::relative::Relative;
 use tg_core::backup::store::Partial;
 
 use crate::context::Context;
@@ -61,7 +62,9 @@ fn sums(directory: &Path, files: &[FileEntry]) -> Result<FileEntry, Error> {
     atomic_file::write(&directory.join(SUMS), text.as_bytes())?;
     let sha256 =
         digest::of(&mut text.as_bytes()).map_err(|e| tg_core::Error::file(directory.join(SUMS), &e))?;
-    Ok(FileEntry { path: SUMS.into(), bytes: text.len() as u64, sha256 })
+    let path =
+        Relative::parse(SUMS).map_err(|problem| tg_core::Error::File { path: SUMS.into(), problem })?;
+    Ok(FileEntry { path, bytes: text.len() as u64, sha256 })
 }
 
 fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>) -> Result<Manifest, Error> {

@@ -2,25 +2,24 @@
 //! written last and removed first.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use serde_json::json;
 use tg_core::backup::Error as BackupError;
-use tg_core::backup::manifest::{MANIFEST, Manifest};
+use tg_core::backup::manifest::{self, MANIFEST, Manifest};
+use tg_core::backup::relative::{Relative, is_name};
 use tg_core::backup::store::Entry;
+use tg_core::backup::tree::Tree;
 use tg_core::backup::verification::{self, Verification};
 use tg_core::project::Project;
 use tg_core::settings::process_env;
-use tg_core::{Error as CoreError, Session, atomic_file};
+use tg_core::{Error as CoreError, Session, atomic_file, bytes};
 
 use crate::context::Context;
 use crate::error::Error;
 use crate::s3::{Bucket, Check, Credentials};
 
 const KEY: &str = "backup_store";
-/// A manifest has a few hundred bytes for each table and each file.
-const LARGEST_MANIFEST: usize = 256 << 20;
 
 /// Where copies go, and who may write there.
 pub(crate) struct Place {
@@ -73,7 +72,9 @@ impl<'a> Remote<'a> {
     /// Every copy, newest first.
     pub(crate) fn list(&self) -> Result<Vec<Copy>, Error> {
         let prefixes = self.bucket.list("", Some("/"))?.prefixes;
-        let mut ids: Vec<&str> = prefixes.iter().map(|prefix| prefix.trim_end_matches('/')).collect();
+        let mut ids: Vec<&str> = prefixes.iter().filter_map(|prefix| prefix.strip_suffix('/')).collect();
+        // What has no name of ours is none of ours.
+        ids.retain(|id| is_name(id));
         ids.sort_unstable_by(|a, b| b.cmp(a));
         let mut copies = Vec::new();
         for id in ids {
@@ -96,7 +97,7 @@ impl<'a> Remote<'a> {
     }
 
     fn text(&self, key: &str) -> Result<Option<String>, Error> {
-        let bytes = self.bucket.get_bytes(key, LARGEST_MANIFEST)?;
+        let bytes = self.bucket.get_bytes(key, manifest::LONGEST)?;
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
@@ -108,37 +109,49 @@ impl<'a> Remote<'a> {
             self.push_record(entry)?;
             return Ok(0);
         }
+        let tree = tree(&entry.path)?;
         let there = self.sizes(id)?;
         let (mut sent, mut done, total) = (0, 0, manifest.bytes());
         for file in &manifest.files {
             ctx.session.check("copying the backup to the store")?;
             // A file of a backup never changes, and an object appears whole.
-            if there.get(&file.path) != Some(&file.bytes) {
+            if there.get(file.path.as_str()) != Some(&file.bytes) {
                 if let Some(problem) = file.damage(&entry.path) {
-                    return Err(
-                        BackupError::Damaged { id: id.clone(), file: file.path.clone(), problem }.into()
-                    );
+                    return Err(BackupError::Damaged {
+                        id: id.clone(),
+                        file: file.path.to_string(),
+                        problem,
+                    }
+                    .into());
                 }
-                self.bucket.put(&format!("{id}/{}", file.path), &entry.path.join(&file.path))?;
+                self.put(&tree, entry, &file.path)?;
                 sent += file.bytes;
             }
             done += file.bytes;
             ctx.session.emit.progress("copying to the store", done, total, "bytes")?;
         }
         let there = self.sizes(id)?;
-        if let Some(file) = manifest.files.iter().find(|f| there.get(&f.path) != Some(&f.bytes)) {
-            return Err(Error::NotStored { id: id.clone(), file: file.path.clone() });
+        if let Some(file) = manifest.files.iter().find(|f| there.get(f.path.as_str()) != Some(&f.bytes)) {
+            return Err(Error::NotStored { id: id.clone(), file: file.path.to_string() });
         }
         self.push_record(entry)?;
-        self.bucket.put(&format!("{id}/{MANIFEST}"), &entry.path.join(MANIFEST))?;
+        self.put(&tree, entry, &own(MANIFEST)?)?;
         Ok(sent)
+    }
+
+    fn put(&self, tree: &Tree, entry: &Entry, path: &Relative) -> Result<(), Error> {
+        let whole = entry.path.join(path);
+        let file = tree.file(path).map_err(|e| CoreError::file(&whole, &e))?;
+        Ok(self.bucket.put(&format!("{}/{path}", entry.id), &file, &whole)?)
     }
 
     /// The proof of a backup, beside its copy.
     pub(crate) fn push_record(&self, entry: &Entry) -> Result<(), Error> {
         let path = entry.path.join(verification::FILE);
-        match fs::read(&path) {
-            Ok(text) => Ok(self.bucket.put_bytes(&format!("{}/{}", entry.id, verification::FILE), &text)?),
+        match tree(&entry.path)?.text(&own(verification::FILE)?, manifest::LONGEST) {
+            Ok(text) => {
+                Ok(self.bucket.put_bytes(&format!("{}/{}", entry.id, verification::FILE), text.as_bytes())?)
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(e) => Err(CoreError::file(&path, &e).into()),
         }
@@ -162,12 +175,14 @@ impl<'a> Remote<'a> {
         let intent = json!({"id": copy.id, "bytes": manifest.bytes()});
         ctx.change("fetch", &format!("fetch {} from the store", copy.id), intent, || {
             atomic_file::make_dir(ctx.store.root())?;
+            room(ctx.store.root(), manifest)?;
             let partial = ctx.store.partial(&copy.id)?;
             let (mut done, total) = (0, manifest.bytes());
+            let tree = tree(&partial.path)?;
             for file in &manifest.files {
-                self.file(&copy.id, &file.path, &partial.path)?;
+                self.get((&tree, &partial.path), &copy.id, &file.path, file.bytes)?;
                 if let Some(problem) = file.damage(&partial.path) {
-                    let file = file.path.clone();
+                    let file = file.path.to_string();
                     return Err(BackupError::Damaged { id: copy.id.clone(), file, problem }.into());
                 }
                 done += file.bytes;
@@ -176,19 +191,28 @@ impl<'a> Remote<'a> {
             if let Some(proof) = &copy.verification {
                 proof.write(&partial.path)?;
             }
-            self.file(&copy.id, MANIFEST, &partial.path)?;
+            self.get((&tree, &partial.path), &copy.id, &own(MANIFEST)?, manifest::LONGEST)?;
+            // The manifest that was judged, not another one that stands there by now.
+            match Manifest::read(&partial.path) {
+                Ok(fetched) if fetched.hash == manifest.hash => {}
+                _ => {
+                    let problem = "it was replaced while the backup was fetched".into();
+                    return Err(
+                        BackupError::Damaged { id: copy.id.clone(), file: MANIFEST.into(), problem }.into()
+                    );
+                }
+            }
             let path = partial.publish()?;
             let entry = Entry { id: copy.id.clone(), path, manifest: Ok(manifest.clone()) };
             Ok((entry, json!({"id": copy.id, "bytes": total})))
         })
     }
 
-    fn file(&self, id: &str, name: &str, directory: &Path) -> Result<(), Error> {
-        let path = directory.join(name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|e| CoreError::file(parent, &e))?;
-        }
-        Ok(self.bucket.get(&format!("{id}/{name}"), &path)?)
+    /// An object of at most so many bytes, as a new file.
+    fn get(&self, (tree, at): (&Tree, &Path), id: &str, name: &Relative, most: u64) -> Result<(), Error> {
+        let path = at.join(name);
+        let file = tree.create(name).map_err(|e| CoreError::file(&path, &e))?;
+        Ok(self.bucket.get(&format!("{id}/{name}"), file, &path, most)?)
     }
 
     /// Removes a copy: in one moment it is none any more, then its objects go.
@@ -197,4 +221,23 @@ impl<'a> Remote<'a> {
         let keys: Vec<String> = self.sizes(id)?.into_keys().map(|name| format!("{id}/{name}")).collect();
         Ok(self.bucket.delete(&keys)?)
     }
+}
+
+fn tree(directory: &Path) -> Result<Tree, Error> {
+    Ok(Tree::open(directory).map_err(|e| CoreError::file(directory, &e))?)
+}
+
+/// A file of ours by its name.
+fn own(name: &str) -> Result<Relative, Error> {
+    let wrong = |problem| CoreError::File { path: name.into(), problem };
+    Ok(Relative::parse(name).map_err(wrong)?)
+}
+
+/// Room for all that the manifest says, before a byte of it is fetched.
+fn room(root: &Path, manifest: &Manifest) -> Result<(), Error> {
+    let (free, needed) = (bytes::free(root)?, manifest.bytes());
+    if free < needed {
+        return Err(BackupError::NoSpace { directory: root.display().to_string(), free, needed }.into());
+    }
+    Ok(())
 }

@@ -42,10 +42,14 @@ impl State {
         atomic_file::make_dir(&self.root)
     }
 
-    /// The directory of one run.
+    /// The directory of one run. A run may be named by a manifest or a mark, which somebody else wrote:
+    /// what is not part of a run's name is spelt out, so that none leads out of `runs/`.
     #[must_use]
     pub fn run_dir(&self, run: &str) -> PathBuf {
-        self.root.join("runs").join(run)
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let spelt = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+        let name: String = run.bytes().map(spelt).collect();
+        self.root.join("runs").join(if name.is_empty() { "%" } else { &name })
     }
 
     /// The record of every finished change.
@@ -73,5 +77,27 @@ impl State {
     #[must_use]
     pub fn procedure(&self) -> PathBuf {
         self.root.join("procedure.json")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_run_leads_out_of_its_directory(run in "[./a-z]{0,12}|.{0,12}") {
+            let runs = Path::new("/state/runs");
+            let path = State::at("/state".into()).run_dir(&run);
+            prop_assert_eq!(path.parent(), Some(runs));
+            prop_assert!(path.file_name().is_some());
+        }
+    }
+
+    #[test]
+    fn a_run_s_own_name_is_its_directory_s() {
+        let path = State::at("/state".into()).run_dir("01K3ABC-x_1");
+        assert_eq!(path, Path::new("/state/runs/01K3ABC-x_1"));
     }
 }

@@ -1,8 +1,8 @@
 //! Receiving objects, and going on where a connection broke.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rusty_s3::S3Action;
@@ -17,7 +17,6 @@ use crate::s3::retry::{Trouble, retry};
 
 /// Bytes read at a time.
 const PIECE: usize = 256 * 1024;
-const FILE_MODE: u32 = 0o600;
 
 /// A file on its way.
 struct Download<'d> {
@@ -27,28 +26,30 @@ struct Download<'d> {
     have: u64,
     /// Bytes that the object has.
     total: Option<u64>,
+    /// Bytes that it may have.
+    most: u64,
     /// The object's tag: a new object of the same key is no continuation of the old one.
     etag: Option<String>,
 }
 
 impl Bucket<'_> {
-    /// Writes an object to a file that only its owner can read, and makes it durable. Where that fails,
+    /// Writes an object of at most so many bytes to a new file, and makes it durable. Where that fails,
     /// there is no file.
-    pub(crate) fn get(&self, key: &str, path: &Path) -> Result<(), Error> {
+    pub(crate) fn get(&self, key: &str, file: File, path: &Path, most: u64) -> Result<(), Error> {
         let key = self.full(key)?;
-        let mut download = Download::create(path)?;
+        let mut download = Download { path, file, have: 0, total: None, most, etag: None };
         self.fetch(&key, &mut download).inspect_err(|_| {
             let _ = fs::remove_file(path);
         })
     }
 
     /// An object of at most so many bytes; nothing where there is none.
-    pub(crate) fn get_bytes(&self, key: &str, most: usize) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) fn get_bytes(&self, key: &str, most: u64) -> Result<Option<Vec<u8>>, Error> {
         let key = self.full(key)?;
         let what = format!("GET {}", self.named(&key));
         let mut action = self.requests.get_object(Some(&self.credentials), &key);
         let read = self.ask(&self.named(&key), &mut action, Content::None, |mut response| {
-            let bytes = response.body_mut().with_config().limit(most as u64).read_to_vec();
+            let bytes = response.body_mut().with_config().limit(most).read_to_vec();
             bytes.map_err(|e| match e {
                 ureq::Error::BodyExceedsLimit(_) => {
                     unreadable(&what, format!("the object has more than {most} bytes"))
@@ -100,18 +101,7 @@ impl Bucket<'_> {
     }
 }
 
-impl<'d> Download<'d> {
-    fn create(path: &'d Path) -> Result<Self, Error> {
-        let open = || {
-            let file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
-            file.set_permissions(Permissions::from_mode(FILE_MODE))?;
-            Ok(file)
-        };
-        let file = open().map_err(|e| tg_core::Error::file(path, &e))?;
-        Ok(Download { path, file, have: 0, total: None, etag: None })
-    }
-
+impl Download<'_> {
     /// Compares a response with what we have, and tells how many bytes the object has.
     fn begin(&mut self, what: &str, response: &Response<Body>) -> Result<u64, Trouble> {
         let header = |name| response.headers().get(name)?.to_str().ok();
@@ -134,7 +124,9 @@ impl<'d> Download<'d> {
             self.file.set_len(0).map_err(|e| self.failed(&e))?;
             self.have = 0;
         }
-        let total = start + length;
+        let Some(total) = start.checked_add(length).filter(|total| *total <= self.most) else {
+            return Err(unreadable(what, format!("the object has more than {} bytes", self.most)));
+        };
         if self.total.is_some_and(|before| before != total) {
             return Err(unreadable(what, "the object was replaced while it was read".into()));
         }

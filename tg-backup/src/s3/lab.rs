@@ -59,8 +59,8 @@ fn a_large_file_goes_and_comes_in_little_memory() {
     let bucket = bucket("large", &never);
     bucket.put_bytes("warm up", b"").unwrap();
     let before = peak_memory(true);
-    bucket.put("large", &path).unwrap();
-    bucket.get("large", &back).unwrap();
+    bucket.put("large", &fs::File::open(&path).unwrap(), &path).unwrap();
+    bucket.get("large", fs::File::create(&back).unwrap(), &back, u64::MAX).unwrap();
     // Other tests run at the same time, but none of them needs much.
     let grown = peak_memory(false) - before;
     assert!(grown < MEMORY, "{grown} bytes");
@@ -76,13 +76,20 @@ fn files_at_the_edges_come_back_as_they_were_and_replace_what_was_there() {
     let bucket = bucket("edges", &never);
     for bytes in [1, 0, 65_536, 65_537, 5_000_000] {
         let (path, back) = (file(&dir, bytes), dir.path().join("back"));
-        bucket.put("same key", &path).unwrap();
-        bucket.get("same key", &back).unwrap();
+        bucket.put("same key", &fs::File::open(&path).unwrap(), &path).unwrap();
+        bucket.get("same key", fs::File::create(&back).unwrap(), &back, u64::MAX).unwrap();
         assert!(same(&path, &back), "{bytes} bytes");
     }
     bucket.delete(&["same key".into()]).unwrap();
     assert_eq!(bucket.get_bytes("same key", 9).unwrap(), None);
-    let error = bucket.get("same key", &dir.path().join("none")).unwrap_err();
+    let error = bucket
+        .get(
+            "same key",
+            fs::File::create(dir.path().join("none")).unwrap(),
+            &dir.path().join("none"),
+            u64::MAX,
+        )
+        .unwrap_err();
     assert!(matches!(error, Error::Missing { .. }), "{error}");
     assert!(!dir.path().join("none").exists());
 }
@@ -110,7 +117,11 @@ fn a_wrong_secret_is_refused_at_once_and_before_anything_is_sent() {
     let path = file(&dir, 50_000_000);
     for (key, code) in [(key.as_str(), "SignatureDoesNotMatch"), ("nobody", "InvalidAccessKeyId")] {
         let bucket = Bucket::open(&url("wrong"), &wrong(key), &never).unwrap();
-        for error in [bucket.put("k", &path), bucket.list("", None).map(drop), bucket.put_bytes("k", b"x")] {
+        for error in [
+            bucket.put("k", &fs::File::open(&path).unwrap(), &path),
+            bucket.list("", None).map(drop),
+            bucket.put_bytes("k", b"x"),
+        ] {
             let error = error.unwrap_err();
             assert!(matches!(&error, Error::Refused { refusal, .. } if refusal.code == code), "{error}");
             assert_eq!(error.exit(), Exit::Environment);
@@ -160,7 +171,7 @@ fn whoever_gives_up_in_the_middle_leaves_no_object_and_no_parts() {
     let over = || begun.elapsed() > Duration::from_millis(300);
     let check = || if over() { Err(tg_core::Error::Interrupted) } else { Ok(()) };
     let giving_up = bucket("given-up", &check);
-    let error = giving_up.put("k", &path).unwrap_err();
+    let error = giving_up.put("k", &fs::File::open(&path).unwrap(), &path).unwrap_err();
     assert!(matches!(error, Error::Core(tg_core::Error::Interrupted)), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     let bucket = giving_up.checked_by(&never);

@@ -30,15 +30,14 @@ struct Upload<'u> {
 }
 
 impl Bucket<'_> {
-    /// Sends a file. A former object of this key is replaced when all has arrived, and not before.
-    pub(crate) fn put(&self, key: &str, path: &Path) -> Result<(), Error> {
+    /// Sends a file, which messages call by its path. A former object of this key is replaced when all has arrived, and not before.
+    pub(crate) fn put(&self, key: &str, file: &File, path: &Path) -> Result<(), Error> {
         let key = self.full(key)?;
-        let file = File::open(path).map_err(|e| tg_core::Error::file(path, &e))?;
         let bytes = file.metadata().map_err(|e| tg_core::Error::file(path, &e))?.len();
         if bytes > parts::WHOLE {
-            self.put_in_parts(Upload { key: &key, file: &file, path, bytes, id: String::new() })?;
+            self.put_in_parts(Upload { key: &key, file, path, bytes, id: String::new() })?;
         } else {
-            self.put_whole(&key, Content::File { file: &file, path, start: 0, bytes })?;
+            self.put_whole(&key, Content::File { file, path, start: 0, bytes })?;
         }
         self.confirm(&key, bytes)
     }

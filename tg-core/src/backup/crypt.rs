@@ -8,10 +8,12 @@ use std::str::FromStr;
 
 use age::x25519::{Identity, Recipient};
 
+use crate::Error as CoreError;
 use crate::backup::error::Error;
 use crate::backup::files;
+use crate::backup::relative::Relative;
+use crate::backup::tree::Tree;
 use crate::project::Project;
-use crate::{Error as CoreError, atomic_file};
 
 /// What an encrypted file's name ends with.
 pub const SUFFIX: &str = ".age";
@@ -120,31 +122,33 @@ impl Identities {
         self.0.is_empty()
     }
 
-    /// Writes the decrypted selves of files, told relative to one directory, below another.
+    /// Writes the decrypted selves of files below one directory into another.
     pub fn decrypt<'a>(
         &self,
-        files: impl Iterator<Item = &'a str>,
+        files: impl Iterator<Item = &'a Relative>,
         from: &Path,
         to: &Path,
     ) -> Result<(), Error> {
-        let files: Vec<PathBuf> = files.filter(|name| name.ends_with(SUFFIX)).map(PathBuf::from).collect();
-        let done = files::each(&files, &|relative: &PathBuf| {
-            let (source, target) = (from.join(relative), to.join(relative.with_extension("")));
-            if let Some(parent) = target.parent() {
-                atomic_file::make_dir(parent)?;
-            }
-            self.decrypt_file(&source, &target).map_err(|e| match e {
+        let open = |path: &Path| Tree::open(path).map_err(|e| Error::Core(CoreError::file(path, &e)));
+        let (sources, targets) = (open(from)?, open(to)?);
+        let pairs: Vec<_> = files.filter_map(|name| Some((name, name.without(SUFFIX)?))).collect();
+        let done = files::each(&pairs, &|(source, target)| {
+            self.decrypt_file((&sources, source), (&targets, target)).map_err(|e| match e {
                 age::DecryptError::NoMatchingKeys => Error::NotForUs,
-                other => CoreError::file(&source, &io::Error::other(other.to_string())).into(),
+                other => CoreError::file(from.join(source), &io::Error::other(other.to_string())).into(),
             })
         });
         done.map(drop)
     }
 
-    fn decrypt_file(&self, source: &Path, target: &Path) -> Result<(), age::DecryptError> {
-        let decryptor = age::Decryptor::new(BufReader::new(File::open(source)?))?;
+    fn decrypt_file(
+        &self,
+        (sources, source): (&Tree, &Relative),
+        (targets, target): (&Tree, &Relative),
+    ) -> Result<(), age::DecryptError> {
+        let decryptor = age::Decryptor::new(BufReader::new(sources.file(source)?))?;
         let mut reader = decryptor.decrypt(self.0.iter().map(|i| i as &dyn age::Identity))?;
-        let mut output = BufWriter::new(private(target)?);
+        let mut output = BufWriter::new(targets.create(target)?);
         copy(&mut reader, &mut output)?;
         Ok(output.flush()?)
     }
@@ -167,7 +171,7 @@ fn with_suffix(path: &Path) -> PathBuf {
 
 fn private(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
@@ -183,6 +187,10 @@ fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn paths(names: &[&str]) -> Vec<Relative> {
+        names.iter().map(|name| Relative::parse(name).unwrap()).collect()
+    }
 
     fn tree(content: &[u8]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -203,10 +211,10 @@ mod tests {
         let mut there = files::below(dir.path()).unwrap().0;
         there.sort();
         assert_eq!(there, names.map(|name| dir.path().join(name)));
-        ours.decrypt(names.into_iter(), dir.path(), plain.path()).unwrap();
+        ours.decrypt(paths(&names).iter(), dir.path(), plain.path()).unwrap();
         assert_eq!(fs::read(plain.path().join("data/1.dat.zst")).unwrap(), content);
         let stranger = Identities(vec![Identity::generate()]);
-        let refused = stranger.decrypt(names.into_iter(), dir.path(), plain.path());
+        let refused = stranger.decrypt(paths(&names).iter(), dir.path(), plain.path());
         assert!(matches!(refused, Err(Error::NotForUs)), "{refused:?}");
     }
 
@@ -219,6 +227,17 @@ mod tests {
         let path = dir.path().join("data/1.dat.zst.age");
         let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.set_len(path.metadata().unwrap().len() - 100).unwrap();
-        assert!(ours.decrypt(["data/1.dat.zst.age"].into_iter(), dir.path(), plain.path()).is_err());
+        assert!(ours.decrypt(paths(&["data/1.dat.zst.age"]).iter(), dir.path(), plain.path()).is_err());
+    }
+
+    #[test]
+    fn what_is_decrypted_overwrites_nothing() {
+        let (dir, plain) = (tree(b"row"), tempfile::tempdir().unwrap());
+        let mut recipients = Recipients(vec![]);
+        let ours = recipients.with_ephemeral();
+        recipients.encrypt(dir.path()).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("new"), plain.path().join("globals.sql")).unwrap();
+        assert!(ours.decrypt(paths(&["globals.sql.age"]).iter(), dir.path(), plain.path()).is_err());
+        assert!(!dir.path().join("new").exists());
     }
 }

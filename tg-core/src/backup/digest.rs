@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::backup::files;
+use crate::backup::relative::Relative;
+use crate::backup::tree::Tree;
 
 /// Bytes read at a time: memory does not grow with the backup.
 const PIECE: usize = 256 * 1024;
@@ -19,8 +21,8 @@ const DIR_MODE: u32 = 0o700;
 /// A file as the manifest knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
-    /// Relative to the backup's directory, with slashes.
-    pub path: String,
+    /// Below the backup's directory.
+    pub path: Relative,
     /// Its length.
     pub bytes: u64,
     /// In hexadecimal.
@@ -31,20 +33,18 @@ impl FileEntry {
     /// What is wrong with the file, if anything: the cheap questions first.
     #[must_use]
     pub fn damage(&self, root: &Path) -> Option<String> {
-        let path = root.join(&self.path);
-        match fs::metadata(&path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Some("it is missing".into()),
-            Err(e) => return Some(e.to_string()),
-            Ok(meta) if meta.len() != self.bytes => {
-                return Some(format!("it has {} bytes instead of {}", meta.len(), self.bytes));
+        let looked = || -> io::Result<Option<String>> {
+            let mut file = Tree::open(root)?.file(&self.path)?;
+            let bytes = file.metadata()?.len();
+            if bytes != self.bytes {
+                return Ok(Some(format!("it has {bytes} bytes instead of {}", self.bytes)));
             }
-            Ok(_) => {}
-        }
-        match File::open(&path).and_then(|mut file| of(&mut file)) {
-            Err(e) => Some(e.to_string()),
-            Ok(hash) if hash != self.sha256 => Some("its content has changed".into()),
-            Ok(_) => None,
-        }
+            Ok((of(&mut file)? != self.sha256).then(|| "its content has changed".into()))
+        };
+        looked().unwrap_or_else(|e| match e.kind() {
+            io::ErrorKind::NotFound => Some("it is missing".into()),
+            _ => Some(e.to_string()),
+        })
     }
 }
 
@@ -84,5 +84,6 @@ fn seal_file(root: &Path, path: &Path) -> io::Result<FileEntry> {
     let sha256 = of(&mut file)?;
     file.sync_all()?;
     let relative = path.strip_prefix(root).unwrap_or(path);
-    Ok(FileEntry { path: relative.display().to_string(), bytes: file.metadata()?.len(), sha256 })
+    let path = Relative::parse(&relative.to_string_lossy()).map_err(io::Error::other)?;
+    Ok(FileEntry { path, bytes: file.metadata()?.len(), sha256 })
 }

@@ -94,10 +94,10 @@ impl Table {
     }
 }
 
-/// Rows of all tables; nothing where one was not counted.
+/// Rows of all tables; nothing where one was not counted, or where there can't be as many.
 #[must_use]
 pub fn rows(tables: &[Table]) -> Option<i64> {
-    tables.iter().map(|t| t.rows).sum()
+    tables.iter().try_fold(0i64, |sum, table| sum.checked_add(table.rows?))
 }
 
 #[cfg(test)]

@@ -1,21 +1,32 @@
 //! Many files, as many at a time as there are processors.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::Error as CoreError;
 use crate::thread::joined;
 
-/// A directory's files, and the directories below it and itself.
+/// A directory's files, and the directories below it and itself. Nothing but these may be in it: a link would lead out of it.
 pub fn below(root: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), CoreError> {
     let (mut files, mut directories) = (Vec::new(), vec![root.to_owned()]);
     let mut seen = 0;
     while let Some(directory) = directories.get(seen).cloned() {
         seen += 1;
         for entry in fs::read_dir(&directory).map_err(|e| CoreError::file(&directory, &e))? {
-            let path = entry.map_err(|e| CoreError::file(&directory, &e))?.path();
-            if path.is_dir() { directories.push(path) } else { files.push(path) }
+            let entry = entry.map_err(|e| CoreError::file(&directory, &e))?;
+            let path = entry.path();
+            match entry.file_type().map_err(|e| CoreError::file(&path, &e))? {
+                kind if kind.is_dir() => directories.push(path),
+                kind if kind.is_file() => files.push(path),
+                _ => {
+                    return Err(CoreError::file(
+                        path,
+                        &io::Error::other("it is neither a file nor a directory"),
+                    ));
+                }
+            }
         }
     }
     Ok((files, directories))

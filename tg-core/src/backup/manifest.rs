@@ -1,5 +1,6 @@
 //! What a backup says of itself, and whether that is still true.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -13,11 +14,16 @@ use crate::backup::error::Error;
 use crate::backup::facts::{self, Extension, Facts, LargeObjects, Sequence, Table};
 use crate::backup::files;
 use crate::backup::method::{Method, Physical};
+use crate::backup::relative::Relative;
+use crate::backup::tree::Tree;
+use crate::backup::verification;
 
 /// Written last: only it makes a directory a backup.
 pub const MANIFEST: &str = "manifest.json";
 /// The form of the manifest; moves only on a breaking change.
 pub const VERSION: u8 = 2;
+/// The longest that is read, bytes: a few hundred for each table and each file.
+pub const LONGEST: u64 = 256 << 20;
 /// The field that holds the hash of all others.
 const SELF: &str = "self";
 
@@ -117,7 +123,7 @@ impl Manifest {
     /// Bytes of all files.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|f| f.bytes).sum()
+        self.files.iter().fold(0, |sum, file| sum.saturating_add(file.bytes))
     }
 
     /// Writes the manifest with a hash over its own content, and knows that hash from then on.
@@ -130,7 +136,7 @@ impl Manifest {
 
     /// Reads a manifest, or says why it can't be trusted.
     pub fn read(directory: &Path) -> Result<Self, String> {
-        Self::parse(&std::fs::read_to_string(directory.join(MANIFEST)).map_err(|e| e.to_string())?)
+        Self::parse(&text_in(directory, MANIFEST)?)
     }
 
     /// The same of its text.
@@ -140,18 +146,40 @@ impl Manifest {
             return Err(format!("form {} is not known to this version of tg", document["v"]));
         }
         let manifest: Manifest = serde_json::from_value(document).map_err(|e| e.to_string())?;
+        manifest.plausible()?;
         Ok(Manifest { hash, ..manifest })
+    }
+
+    /// Each file is named once, is none of those that are about the backup, and all of them have a size.
+    fn plausible(&self) -> Result<(), String> {
+        let mut seen = BTreeSet::new();
+        let mut bytes: u64 = 0;
+        for file in &self.files {
+            let name = file.path.as_str();
+            if name == MANIFEST || name == verification::FILE || !seen.insert(name) {
+                return Err(format!("it names {name} where that can't be, or twice"));
+            }
+            bytes = bytes.checked_add(file.bytes).ok_or("its files are larger than any disk")?;
+        }
+        Ok(())
     }
 
     /// A file that is not as it was written, and why.
     #[must_use]
     pub fn damage(&self, directory: &Path) -> Option<(String, String)> {
         let look = |file: &FileEntry| match file.damage(directory) {
-            Some(problem) => Err((file.path.clone(), problem)),
+            Some(problem) => Err((file.path.to_string(), problem)),
             None => Ok(()),
         };
         files::each(&self.files, &look).err()
     }
+}
+
+/// A small text in a backup's directory; links are not followed.
+pub(crate) fn text_in(directory: &Path, name: &str) -> Result<String, String> {
+    let read =
+        || Tree::open(directory)?.text(&Relative::parse(name).map_err(std::io::Error::other)?, LONGEST);
+    read().map_err(|e| e.to_string())
 }
 
 /// A document with its own hash in it: the hash, and the text.
@@ -242,5 +270,53 @@ mod tests {
         }
         let cut = |d: &Path| fs::write(d.join(MANIFEST), "{\"v\":1").unwrap();
         assert!(damaged(cut).unwrap().1.starts_with("it is no JSON"));
+    }
+
+    /// A manifest with another list of files, sealed by its author: its hash is right.
+    fn forged(files: &[(&str, u64)]) -> Result<Manifest, String> {
+        let root = tempfile::tempdir().unwrap();
+        let (manifest, _) = synthetic(root.path());
+        let mut document = serde_json::to_value(manifest).unwrap();
+        let entry =
+            |(path, bytes): &(&str, u64)| serde_json::json!({"path": path, "bytes": bytes, "sha256": ""});
+        document["files"] = files.iter().map(entry).collect();
+        Manifest::parse(&sealed(document).1)
+    }
+
+    #[test]
+    fn a_manifest_whose_paths_lead_out_of_its_directory_is_not_believed() {
+        assert!(forged(&[("data/toc.dat", 1)]).is_ok());
+        for wrong in ["../../etc/cron.d/x.age", "/etc/cron.d/x.age", "data/../../x", ".", "data//x", ""] {
+            let problem = forged(&[("data/toc.dat", 1), (wrong, 1)]).unwrap_err();
+            assert!(problem.contains("is not a plain path"), "{wrong}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_counts_what_can_not_be_is_not_believed() {
+        for wrong in [
+            &[("a", u64::MAX), ("b", 1)][..],
+            &[("a", 1), ("a", 1)],
+            &[(MANIFEST, 1)],
+            &[(verification::FILE, 1)],
+        ] {
+            assert!(forged(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_behind_a_link_is_part_of_a_backup() {
+        let outside = tempfile::tempdir().unwrap();
+        let moved = |d: &Path| {
+            fs::rename(d.join("data"), outside.path().join("data")).unwrap();
+            std::os::unix::fs::symlink(outside.path().join("data"), d.join("data")).unwrap();
+        };
+        let (file, problem) = damaged(moved).unwrap();
+        assert!(file.starts_with("data/") && problem.contains("link"), "{file}: {problem}");
+        let manifest = |d: &Path| {
+            fs::rename(d.join(MANIFEST), outside.path().join("m")).unwrap();
+            std::os::unix::fs::symlink(outside.path().join("m"), d.join(MANIFEST)).unwrap();
+        };
+        assert!(damaged(manifest).unwrap().1.contains("link"));
     }
 }

@@ -10,10 +10,12 @@ pub mod files;
 pub mod manifest;
 pub mod method;
 pub mod readable;
+pub mod relative;
 pub mod setting;
 pub mod store;
 #[cfg(any(test, feature = "synthetic"))]
 pub mod synthetic;
+pub mod tree;
 pub mod verification;
 
 pub use database::Database;
@@ -21,5 +23,7 @@ pub use depth::Depth;
 pub use error::Error;
 pub use manifest::{MANIFEST, Manifest};
 pub use method::{DATA, GLOBALS, Method, Physical};
+pub use relative::Relative;
 pub use store::{Entry, Store};
+pub use tree::Tree;
 pub use verification::Verification;

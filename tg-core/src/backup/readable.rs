@@ -30,7 +30,7 @@ impl Readable {
             return Err(Error::Encrypted { id: entry.id.clone(), recipients: manifest.recipients.clone() });
         }
         let partial = store.partial(&format!("{}-decrypted", entry.id))?;
-        let files = manifest.files.iter().map(|file| file.path.as_str());
+        let files = manifest.files.iter().map(|file| &file.path);
         identities.decrypt(files, &entry.path, &partial.path)?;
         Ok(Readable { path: partial.path.clone(), _decrypted: Some(partial) })
     }

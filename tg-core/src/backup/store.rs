@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::backup::error::Error;
 use crate::backup::manifest::{MANIFEST, Manifest};
+use crate::backup::relative::is_name;
+use crate::backup::tree::{Tree, is_link};
 use crate::backup::verification::Verification;
 use crate::project::Project;
 use crate::{Error as CoreError, atomic_file};
@@ -65,7 +67,7 @@ impl Entry {
     /// Keeps it from being removed as long as the value lives.
     pub fn hold(&self) -> Result<File, Error> {
         let failed = |e: std::io::Error| Error::Core(CoreError::file(&self.path, &e));
-        let directory = File::open(&self.path).map_err(failed)?;
+        let directory = File::from(Tree::open(&self.path).map_err(failed)?);
         directory.lock_shared().map_err(failed)?;
         Ok(directory)
     }
@@ -116,10 +118,16 @@ impl Store {
     #[must_use]
     pub fn entry(&self, id: &str) -> Option<Entry> {
         let path = self.root.join(id);
-        if id.starts_with('.') || id.contains('/') || !path.join(MANIFEST).is_file() {
+        if !is_name(id) || !path.join(MANIFEST).is_file() {
             return None;
         }
-        Some(Entry { id: id.to_owned(), manifest: Manifest::read(&path).map(Box::new), path })
+        // What lies elsewhere is not ours to read, and least of all to remove.
+        let manifest = if is_link(&path) {
+            Err("its directory is a symbolic link, which is not followed".into())
+        } else {
+            Manifest::read(&path).map(Box::new)
+        };
+        Some(Entry { id: id.to_owned(), manifest, path })
     }
 
     /// The newest backup of a database that a run made.
@@ -132,8 +140,18 @@ impl Store {
     /// Starts a backup.
     pub fn partial(&self, id: &str) -> Result<Partial, Error> {
         let path = self.root.join(format!("{PARTIAL_PREFIX}{id}"));
+        let failed = |e: std::io::Error| Error::Core(CoreError::file(&path, &e));
+        if !is_name(id) {
+            return Err(failed(std::io::Error::other("a backup can't have this name")));
+        }
+        // What a killed run left half-made under this name is no beginning.
+        if let Ok(left) = Tree::open(&path)
+            && File::from(left).try_lock().is_ok()
+        {
+            fs::remove_dir_all(&path).map_err(failed)?;
+        }
         atomic_file::make_dir(&path)?;
-        let lock = File::open(&path).map_err(|e| CoreError::file(&path, &e))?;
+        let lock = File::from(Tree::open(&path).map_err(failed)?);
         lock.try_lock().map_err(|e| CoreError::file(&path, &e.into()))?;
         Ok(Partial { path, published: self.root.join(id), done: false, _lock: lock })
     }
@@ -141,7 +159,7 @@ impl Store {
     /// Removes a backup: in one moment it is none any more, then its files go.
     pub fn remove(&self, entry: &Entry) -> Result<Removal, Error> {
         let failed = |e: std::io::Error| Error::Core(CoreError::file(&entry.path, &e));
-        let directory = File::open(&entry.path).map_err(failed)?;
+        let directory = File::from(Tree::open(&entry.path).map_err(failed)?);
         if directory.try_lock().is_err() {
             return Ok(Removal::InUse);
         }
@@ -158,10 +176,10 @@ impl Store {
         for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
             let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
             let ours = name.starts_with(PARTIAL_PREFIX) || name.starts_with(REMOVED_PREFIX);
-            if !ours || !path.is_dir() {
+            if !ours || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
             }
-            let directory = File::open(&path).map_err(|e| CoreError::file(&path, &e))?;
+            let directory = File::from(Tree::open(&path).map_err(|e| CoreError::file(&path, &e))?);
             if directory.try_lock().is_ok() {
                 fs::remove_dir_all(&path).map_err(|e| CoreError::file(&path, &e))?;
                 swept.push(name);
@@ -231,5 +249,47 @@ mod tests {
         fs::create_dir(dir.path().join("sub")).unwrap();
         let store = Store::at(dir.path().join("sub"));
         assert!(store.entry("..").is_none() && store.entry("../").is_none());
+    }
+
+    #[test]
+    fn a_backup_that_lies_behind_a_link_is_shown_as_such_and_its_files_stay() {
+        let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (_, directory) = crate::backup::synthetic::synthetic(elsewhere.path());
+        let link = dir.path().join("20261123T074500Z-x-abcdef");
+        std::os::unix::fs::symlink(&directory, &link).unwrap();
+        let store = Store::at(dir.path().to_owned());
+        let entry = store.list().remove(0);
+        assert!(entry.manifest.as_ref().unwrap_err().contains("symbolic link"));
+        assert!(entry.hold().is_err() && store.remove(&entry).is_err());
+        // Not even where the directory became a link after it had been listed.
+        let entry = Entry { manifest: Manifest::read(&directory).map(Box::new), ..entry };
+        assert!(store.remove(&entry).is_err());
+        assert!(directory.join("data/toc.dat").is_file());
+    }
+
+    #[test]
+    fn what_is_removed_takes_nothing_with_it_that_a_link_in_it_leads_to() {
+        let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(elsewhere.path().join("kept"), "kept").unwrap();
+        let (_, directory) = crate::backup::synthetic::synthetic(dir.path());
+        std::os::unix::fs::symlink(elsewhere.path(), directory.join("data/link")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), dir.path().join(".removed-x")).unwrap();
+        let store = Store::at(dir.path().to_owned());
+        assert_eq!(store.remove(&store.list()[0]).unwrap(), Removal::Done);
+        assert!(store.sweep().unwrap().is_empty());
+        assert!(elsewhere.path().join("kept").is_file() && !directory.exists());
+    }
+
+    #[test]
+    fn what_a_killed_run_left_of_a_name_is_no_beginning_for_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::at(dir.path().to_owned());
+        let left = dir.path().join(".partial-x");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("half"), "half").unwrap();
+        let partial = store.partial("x").unwrap();
+        assert_eq!(fs::read_dir(&partial.path).unwrap().count(), 0);
+        assert!(store.partial("x").is_err(), "its maker lives");
+        assert!(store.partial("../x").is_err());
     }
 }

@@ -89,7 +89,7 @@ impl Verification {
     /// The proof of this very manifest, if there is one that can be believed.
     #[must_use]
     pub fn read(directory: &Path, manifest: &Manifest) -> Option<Self> {
-        Self::parse(&std::fs::read_to_string(directory.join(FILE)).ok()?, manifest)
+        Self::parse(&manifest::text_in(directory, FILE).ok()?, manifest)
     }
 
     /// The same of its text.

@@ -1,7 +1,10 @@
 use super::*;
 use crate::s3::fake::{Fake, never};
-use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
+
+fn new(path: &Path) -> File {
+    File::create_new(path).unwrap()
+}
 
 /// Answers with the beginning of a body of this length, and breaks off.
 fn part(head: &str, length: usize, body: &str) -> String {
@@ -12,16 +15,14 @@ fn part(head: &str, length: usize, body: &str) -> String {
 fn a_broken_download_goes_on_where_it_broke() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");
-    fs::write(&path, "something longer that was there before").unwrap();
     let fake = Fake::new([
         part("200 OK", 10, "0123"),
         String::new(),
         part("206 Partial Content\r\nContent-Range: bytes 4-9/10", 6, "45"),
         part("206 Partial Content\r\nContent-Range: bytes 6-9/10", 4, "6789"),
     ]);
-    fake.bucket(&never).get("k", &path).unwrap();
+    fake.bucket(&never).get("k", new(&path), &path, u64::MAX).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "0123456789");
-    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     let asked = fake.asked();
     let ranges: Vec<_> = asked.iter().map(|asked| asked.header("range")).collect();
     assert_eq!(ranges, [None, Some("bytes=4-"), Some("bytes=4-"), Some("bytes=6-")]);
@@ -33,7 +34,7 @@ fn a_store_without_ranges_begins_anew() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");
     let fake = Fake::new([part("200 OK", 4, "xx"), part("200 OK", 4, "0123")]);
-    fake.bucket(&never).get("k", &path).unwrap();
+    fake.bucket(&never).get("k", new(&path), &path, u64::MAX).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "0123");
 }
 
@@ -43,7 +44,7 @@ fn an_object_that_was_replaced_meanwhile_is_no_continuation() {
     let path = dir.path().join("f");
     let other = part("206 Partial Content\r\nContent-Range: bytes 2-8/9", 7, "2345678");
     let fake = Fake::new([part("200 OK", 4, "01"), other]);
-    let error = fake.bucket(&never).get("k", &path).unwrap_err();
+    let error = fake.bucket(&never).get("k", new(&path), &path, u64::MAX).unwrap_err();
     assert!(error.to_string().contains("replaced"), "{error}");
     assert!(!path.exists(), "half a file could be taken for a whole one");
 }
@@ -55,7 +56,7 @@ fn a_missing_object_is_nothing_or_an_error_as_the_caller_asks() {
     let bucket = fake.bucket(&never);
     assert_eq!(bucket.get_bytes("k", 10).unwrap(), None);
     let dir = tempfile::tempdir().unwrap();
-    let error = bucket.get("k", &dir.path().join("f")).unwrap_err();
+    let error = bucket.get("k", new(&dir.path().join("f")), &dir.path().join("f"), u64::MAX).unwrap_err();
     assert_eq!(error.to_string(), "GET s3://b/p/k: no such object");
 }
 
@@ -89,4 +90,14 @@ fn a_web_server_of_another_kind_is_not_taken_for_a_store_without_the_object() {
     let error = fake.bucket(&never).get_bytes("k", 10).unwrap_err();
     assert_eq!(error.to_string(), "GET s3://b/p/k: the store answered 404");
     assert!(tg_core::Fault::hint(&error).unwrap().contains("endpoint"));
+}
+
+#[test]
+fn an_object_that_is_larger_than_it_may_be_is_not_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f");
+    let fake = Fake::new([part("200 OK", 4, "0123")]);
+    let error = fake.bucket(&never).get("k", new(&path), &path, 3).unwrap_err();
+    assert!(error.to_string().contains("more than 3 bytes"), "{error}");
+    assert!(!path.exists());
 }

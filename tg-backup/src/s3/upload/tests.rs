@@ -81,7 +81,7 @@ fn a_large_file_goes_in_parts_of_which_each_is_checked() {
     answers.push(Fake::answer("200 OK", "<?xml?>\n   <CompleteMultipartUploadResult/>"));
     answers.push(has(parts::WHOLE + 1));
     let fake = Fake::new(answers);
-    fake.bucket(&never).put("k", &path).unwrap();
+    fake.bucket(&never).put("k", &File::open(&path).unwrap(), &path).unwrap();
     let asked = fake.asked();
     assert!(asked[0].line.starts_with("POST") && asked[0].query.contains("uploads="));
     assert_eq!(asked[0].header("content-length"), Some("0"));
