@@ -8,6 +8,7 @@ use tg_core::Fault;
 use tg_core::backup::Method;
 use tg_core::backup::Verification;
 use tg_core::backup::manifest::Manifest;
+use tg_core::backup::order::{self, Moment, Stamp};
 use tg_core::backup::store::{Entry, Store};
 
 use crate::context::Context;
@@ -45,6 +46,10 @@ impl Backup {
         self.manifest.as_ref().map_or(0, |m| m.bytes())
     }
 
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp::of(&self.id, self.manifest.as_ref().ok().map(|m| &**m))
+    }
+
     /// In the directory, where it is there.
     pub(crate) fn entry(&self) -> Option<Entry> {
         Some(Entry { id: self.id.clone(), path: self.local.clone()?, manifest: self.manifest.clone() })
@@ -67,7 +72,28 @@ pub(crate) fn all(ctx: &Context) -> Result<Vec<Backup>, Error> {
             Vec::new()
         }
     };
-    Ok(merged(ctx.store.list(), copies))
+    let all = merged(ctx.store.list(), copies);
+    tell_clocks(ctx, &all)?;
+    Ok(all)
+}
+
+/// When each of these was made, as far as that can be told.
+pub(crate) fn moments(backups: &[Backup]) -> Vec<Moment> {
+    order::moments(&backups.iter().map(Backup::stamp).collect::<Vec<_>>())
+}
+
+/// Says which backups a clock has dated wrongly, or this host's clock makes look so.
+pub(crate) fn tell_clocks(ctx: &Context, backups: &[Backup]) -> Result<(), Error> {
+    let moved = backups.iter().zip(moments(backups)).filter(|(_, moment)| moment.moved);
+    let ids: Vec<&str> = moved.map(|(backup, _)| backup.id.as_str()).collect();
+    if let Some(first) = ids.first() {
+        let others = if ids.len() > 1 { format!(" and {} more", ids.len() - 1) } else { String::new() };
+        let msg = format!(
+            "{first}{others}: dated later than now, or than a backup that was made after it; a clock was wrong, and the server's transactions say what is newer"
+        );
+        ctx.session.emit.warning("clock", &msg, json!({"ids": ids}))?;
+    }
+    Ok(())
 }
 
 /// Those of the store, newest first; none where there is no store.
@@ -101,6 +127,7 @@ pub(crate) fn merged(entries: Vec<Entry>, copies: Vec<Copy>) -> Vec<Backup> {
             backup.verification = copy.verification;
         }
     }
-    // A name begins with the time.
-    all.into_values().rev().collect()
+    let mut all: Vec<Option<Backup>> = all.into_values().map(Some).collect();
+    let stamps: Vec<Stamp> = all.iter().flatten().map(Backup::stamp).collect();
+    order::newest_first(&stamps).into_iter().filter_map(|i| all[i].take()).collect()
 }

@@ -8,7 +8,7 @@ use tg_core::backup::Error as BackupError;
 use tg_core::backup::Verification;
 use tg_core::backup::manifest::Manifest;
 use tg_core::clock;
-use tg_core::{Answer, Session, atomic_file};
+use tg_core::{Answer, Session, Truth, atomic_file};
 
 use crate::catalog::Backup;
 use crate::cli::{CheckOptions, Cli};
@@ -23,7 +23,9 @@ pub(crate) struct Standing {
     pub database: String,
     pub backups: usize,
     pub damaged: usize,
+    /// Of those whose time can have been; where there is none, of all.
     pub newest: Option<Manifest>,
+    /// The same of those that were proven.
     pub newest_verified: Option<(Manifest, Verification)>,
 }
 
@@ -40,11 +42,15 @@ impl Standing {
                 continue;
             }
             standing.backups += 1;
-            if standing.newest.is_none() {
+            // One that is dated in the future would be fresh for ever: it counts only where it is alone.
+            let counts = |known: Option<&Manifest>| {
+                known.is_none_or(|m| clock::is_future(&m.created) && !clock::is_future(&manifest.created))
+            };
+            if counts(standing.newest.as_ref()) {
                 standing.newest = Some((**manifest).clone());
             }
-            if standing.newest_verified.is_none()
-                && let Some(proof) = backup.verification.clone().filter(Verification::is_good)
+            if let Some(proof) = backup.verification.clone().filter(Verification::is_good)
+                && counts(standing.newest_verified.as_ref().map(|(m, _)| m))
             {
                 standing.newest_verified = Some(((**manifest).clone(), proof));
             }
@@ -61,22 +67,35 @@ impl Standing {
         }
     }
 
+    /// Whether the backup that counts is young enough.
+    fn fresh(&self, verified: bool, limit: Duration) -> Truth {
+        let Some(manifest) = self.counts(verified) else { return Truth::No };
+        match clock::age_s(&manifest.created) {
+            Some(age) => Truth::from(Duration::from_secs(age) <= limit),
+            None if clock::is_future(&manifest.created) => Truth::unknown(format!(
+                "{} is dated {}, which has not come yet: its clock was wrong, or this host's is",
+                manifest.id, manifest.created
+            )),
+            None => Truth::unknown(format!("the time of {} can't be read", manifest.id)),
+        }
+    }
+
     /// Why the answer is no; nothing where it is yes.
     fn complaint(&self, verified: bool, max_age: Option<Duration>) -> Option<String> {
         let kind = if verified { "verified backup" } else { "backup" };
         let Some(manifest) = self.counts(verified) else {
             return Some(format!("there is no {kind} of {}", self.database));
         };
-        let age = clock::age_s(&manifest.created).map(Duration::from_secs);
-        match (max_age, age) {
-            (Some(limit), Some(age)) if age > limit => Some(format!(
+        let limit = max_age?;
+        match self.fresh(verified, limit) {
+            Truth::Yes => None,
+            Truth::No => Some(format!(
                 "the newest {kind} of {} is {} old, more than {}",
                 self.database,
-                humantime::format_duration(age),
+                humantime::format_duration(Duration::from_secs(clock::age_s(&manifest.created).unwrap_or(0))),
                 humantime::format_duration(limit)
             )),
-            (Some(_), None) => Some(format!("the time of {} can't be read", manifest.id)),
-            _ => None,
+            Truth::Unknown(why) => Some(format!("how old the newest {kind} is can't be told: {why}")),
         }
     }
 }
@@ -126,12 +145,16 @@ fn write(file: &Path, text: &str) -> Result<(), Error> {
 
 fn facts(standing: &Standing, options: &CheckOptions, complaint: Option<&str>) -> Value {
     let told = |manifest: &Manifest| json!({"id": manifest.id, "created": manifest.created, "age_s": clock::age_s(&manifest.created), "bytes": manifest.bytes()});
-    json!({
+    let mut data = json!({
         "changed": false, "database": standing.database, "backups": standing.backups, "damaged": standing.damaged,
         "newest": standing.newest.as_ref().map(told),
         "newest_verified": standing.newest_verified.as_ref().map(|(manifest, _)| told(manifest)),
         "max_age_s": options.max_age.map(|age| age.as_secs()), "verified": options.verified, "reason": complaint,
-    })
+    });
+    if let (Some(limit), Some(map)) = (options.max_age, data.as_object_mut()) {
+        standing.fresh(options.verified, limit).put(map, "fresh");
+    }
+    data
 }
 
 #[cfg(test)]
@@ -175,6 +198,37 @@ mod tests {
         manifest.created = "yesterday".into();
         standing.newest = Some(manifest);
         assert!(standing.complaint(false, day).is_some());
+    }
+
+    #[test]
+    fn what_is_dated_in_the_future_is_not_fresh_and_does_not_hide_what_is() {
+        let root = tempfile::tempdir().unwrap();
+        let (manifest, _) = synthetic(root.path());
+        let dated = |id: &str, at: SystemTime| {
+            let manifest = Manifest { id: id.into(), created: clock::rfc3339(at), ..manifest.clone() };
+            let mut proof = Verification::of(&manifest, "r", "0");
+            proof.outcome = Outcome::Verified;
+            Backup {
+                id: id.into(),
+                manifest: Ok(Box::new(manifest)),
+                verification: Some(proof),
+                local: None,
+                stored: true,
+            }
+        };
+        let (now, year, day) =
+            (SystemTime::now(), Duration::from_hours(24 * 365), Some(Duration::from_hours(24)));
+        let ahead = || dated("ahead", now + year);
+        for verified in [false, true] {
+            let alone = Standing::of("x", &[ahead()]);
+            assert!(alone.complaint(verified, day).unwrap().contains("has not come yet"));
+            assert!(alone.fresh(verified, Duration::MAX).why().is_some());
+            assert_eq!(alone.complaint(verified, None), None, "it is there");
+            let fresh = Standing::of("x", &[ahead(), dated("now", now)]);
+            assert_eq!(fresh.complaint(verified, day), None);
+            let old = Standing::of("x", &[ahead(), dated("old", now - year)]);
+            assert!(old.complaint(verified, day).unwrap().contains("more than 1day"));
+        }
     }
 
     #[test]

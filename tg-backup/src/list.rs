@@ -60,7 +60,7 @@ fn backup(found: &Backup, check: bool) -> Value {
         Ok(manifest) => manifest,
         Err(problem) => {
             // Its name tells the time even where its manifest can't be believed.
-            return json!({"kind": "backup", "id": found.id, "created": named_time(&found.id), "path": found.local, "intact": false, "file": MANIFEST, "problem": problem});
+            return json!({"kind": "backup", "id": found.id, "created": clock::of_compact(&found.id), "path": found.local, "intact": false, "file": MANIFEST, "problem": problem});
         }
     };
     let here = found.local.as_ref().filter(|_| check);
@@ -89,24 +89,6 @@ fn database(marked: &Marked) -> Value {
         "kind": "kept", "id": marked.name, "created": marked.mark.created,
         "age_s": clock::age_s(&marked.mark.created), "bytes": marked.bytes, "run": marked.mark.run,
         "database": marked.mark.of, "is_backup": false, "replaced_by": marked.mark.source,
-    })
-}
-
-/// `2026-11-23T07:45:00Z` of `20261123T074500Z-…`.
-fn named_time(id: &str) -> Option<String> {
-    let at = |range: std::ops::Range<usize>| id.get(range);
-    let (date, time) = (at(0..8)?, at(9..15)?);
-    let all = date.bytes().chain(time.bytes()).all(|b| b.is_ascii_digit());
-    all.then(|| {
-        format!(
-            "{}-{}-{}T{}:{}:{}Z",
-            &date[..4],
-            &date[4..6],
-            &date[6..],
-            &time[..2],
-            &time[2..4],
-            &time[4..]
-        )
     })
 }
 

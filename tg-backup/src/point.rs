@@ -86,6 +86,8 @@ pub(crate) fn list(session: &Session, cli: &Cli) -> Result<Answer, Error> {
 pub(crate) fn points(cluster: &mut Cluster, of: &str) -> Result<Vec<Marked>, Error> {
     let mut points = cluster.marked(of)?;
     points.retain(|m| m.mark.tg == Kind::Point);
+    // Their names tell the time of a clock, which may have been set back; the server only counts on.
+    points.sort_by_key(|m| m.mark.xid);
     Ok(points)
 }
 

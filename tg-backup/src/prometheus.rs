@@ -10,7 +10,9 @@ use crate::check::Standing;
 pub(crate) fn text(standing: &Standing, good: bool, now: SystemTime) -> String {
     let newest = standing.newest.as_ref();
     let proven = standing.newest_verified.as_ref();
-    let time = |created: &str| humantime::parse_rfc3339(created).ok().map(seconds);
+    // A time that has not come yet would look fresh to whoever subtracts it.
+    let come = |created: &str| !tg_core::clock::is_future(created);
+    let time = |created: &str| humantime::parse_rfc3339(created).ok().filter(|_| come(created)).map(seconds);
     #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
     let whole = |number: u64| number as f64;
     let gauges = [

@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
+use serde_json::json;
 use tg_core::backup::Error as BackupError;
 use tg_core::backup::manifest::{MANIFEST, Manifest};
+use tg_core::backup::order::Stamp;
 use tg_core::backup::store::Entry;
 
 use crate::catalog::{self, Backup};
@@ -12,8 +14,8 @@ use crate::cluster::Cluster;
 use crate::context::Context;
 use crate::error::Error;
 use crate::mark::Marked;
-use crate::names::Kind;
 use crate::physical::chain;
+use crate::point::points;
 use crate::remote::{Copy, Remote};
 
 /// What the user asked for.
@@ -108,6 +110,14 @@ impl Source {
         }
     }
 
+    /// The server's next transaction when a point was made.
+    fn xid(&self) -> Option<u64> {
+        match self {
+            Source::Point(point) => point.mark.xid.and_then(|xid| u64::try_from(xid).ok()),
+            Source::Backup(..) => None,
+        }
+    }
+
     fn created(&self) -> &str {
         match self {
             Source::Point(point) => &point.mark.created,
@@ -119,7 +129,7 @@ impl Source {
     pub(crate) fn find(ctx: &Context, cluster: &mut Cluster, wanted: &Wanted) -> Result<Self, Error> {
         let missing = || Error::NotFound(wanted.describe());
         let database = &ctx.target.name;
-        let mut points = cluster.marked(database)?.into_iter().filter(|m| m.mark.tg == Kind::Point);
+        let mut points = points(cluster, database)?.into_iter();
         let point = points.rfind(|p| wanted.matches(&p.name, &p.mark.run)).map(Source::Point);
         // One that was named, or made by a run, is found without asking for backups.
         let point = match (point, wanted) {
@@ -129,7 +139,7 @@ impl Source {
         match (point, wanted.backup(ctx)?) {
             (Some(point), None) => Ok(point),
             (Some(point), Some(backup)) => {
-                let newer = trusted(&backup)?.created.as_str() > point.created();
+                let newer = is_newer(ctx, cluster, trusted(&backup)?, &point)?;
                 if newer { Self::of(backup) } else { Ok(point) }
             }
             (None, Some(backup)) => Self::of(backup),
@@ -155,6 +165,37 @@ impl Source {
             source => Ok(source),
         }
     }
+}
+
+/// Whether a backup is newer than a point: by the server's transactions where both are of its present
+/// history, else by the clock.
+fn is_newer(
+    ctx: &Context,
+    cluster: &mut Cluster,
+    manifest: &Manifest,
+    point: &Source,
+) -> Result<bool, Error> {
+    let by_clock = manifest.created.as_str() > point.created();
+    let live = match cluster.database(&ctx.target.name) {
+        Err(Error::NoDatabase(_)) => return Ok(by_clock),
+        live => live?,
+    };
+    let (counter, mark) = (Stamp::of("", Some(manifest)).counter, point.xid());
+    let (Some((history, next)), Some(mark), Some(timeline)) = (counter, mark, live.timeline) else {
+        return Ok(by_clock);
+    };
+    if history != (live.system, timeline) || next == mark {
+        return Ok(by_clock);
+    }
+    if (next > mark) != by_clock {
+        let msg = format!(
+            "the clock and the server's transactions disagree on which is newer, {} or {}; the transactions decide",
+            manifest.id,
+            point.id()
+        );
+        ctx.session.emit.warning("clock", &msg, json!({"ids": [manifest.id, point.id()]}))?;
+    }
+    Ok(next > mark)
 }
 
 /// A manifest that can be believed.

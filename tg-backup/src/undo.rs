@@ -53,7 +53,12 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &KeptOptions) -> Result
 }
 
 fn newest(cluster: &mut Cluster, ctx: &Context, options: &KeptOptions) -> Result<Marked, Error> {
-    kept(cluster, ctx, options)?.pop().ok_or_else(|| Error::NothingKept(ctx.target.name.clone()))
+    let live = cluster.find(&ctx.target.name)?.map(|(oid, _)| oid);
+    let mut kept = kept(cluster, ctx, options)?;
+    // What the live database has replaced is the last one, whatever the clock was when it was named.
+    let replaced = kept.iter().rposition(|m| live.is_some() && m.mark.replaced_by == live);
+    let last = replaced.or(kept.len().checked_sub(1)).map(|i| kept.swap_remove(i));
+    last.ok_or_else(|| Error::NothingKept(ctx.target.name.clone()))
 }
 
 /// The databases that swaps have replaced, oldest first.

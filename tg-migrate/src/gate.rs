@@ -25,6 +25,7 @@ impl Gate {
             return Ok(Self::newest(ctx, store, |_| true));
         }
         let unverified = cli.accept.contains(&Accept::UnverifiedBackup);
+        Self::tell_clock(ctx, store)?;
         let found = Self::newest(ctx, store, |gate| unverified || gate.verified);
         match found {
             Some(gate) if gate.age_s <= limit.as_secs() => Ok(Some(gate)),
@@ -44,6 +45,19 @@ impl Gate {
             Some(Gate { id: entry.id.clone(), age_s: clock::age_s(&manifest.created)?, verified })
         };
         store.list().iter().filter_map(gate).find(good)
+    }
+
+    /// A backup that is dated in the future has no age, so it lets nothing through.
+    fn tell_clock(ctx: &Context, store: &Store) -> Result<(), MigrateError> {
+        let future = |entry: &Entry| entry.manifest.as_ref().is_ok_and(|m| clock::is_future(&m.created));
+        let ids: Vec<String> = store.list().into_iter().filter(future).map(|entry| entry.id).collect();
+        if let Some(first) = ids.first() {
+            let msg = format!(
+                "{first} is dated in the future and does not count: its clock was wrong, or this host's is"
+            );
+            ctx.session.emit.warning("clock", &msg, json!({"ids": ids}))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn data(&self) -> Value {

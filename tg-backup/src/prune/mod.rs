@@ -4,9 +4,11 @@
 pub(crate) mod policy;
 
 use std::collections::HashSet;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tg_core::backup::Method;
+use tg_core::backup::order::Moment;
 use tg_core::backup::store::{Entry, Removal};
 use tg_core::bytes::size;
 use tg_core::clock;
@@ -65,6 +67,7 @@ fn judged(
     remove: &dyn Fn(&Backup) -> Result<bool, Error>,
     tally: &mut Tally,
 ) -> Result<(), Error> {
+    catalog::tell_clocks(ctx, backups)?;
     for (backup, verdict) in backups.iter().zip(verdicts(ctx, backups, options, needed)) {
         ctx.session.emit.record(&sentence(backup, &verdict, place), record(backup, &verdict, place))?;
         if !verdict.keep && (ctx.dry_run || remove(backup)?) {
@@ -86,13 +89,14 @@ fn unfinished(ctx: &Context) -> Option<String> {
 
 /// A verdict on each backup: by database and method, since each kind is kept for itself.
 fn verdicts(ctx: &Context, backups: &[Backup], options: &PruneOptions, needed: Option<&str>) -> Vec<Verdict> {
+    let moments = catalog::moments(backups);
     let kinds: HashSet<(&str, Method)> = backups.iter().filter_map(Backup::kind).collect();
     let mut verdicts: Vec<Verdict> =
         backups.iter().map(|_| Verdict::kept("its manifest can't be believed: remove it by hand")).collect();
     for kind in kinds {
         let ours: Vec<usize> = (0..backups.len()).filter(|&i| backups[i].kind() == Some(kind)).collect();
         let candidates: Vec<Candidate> =
-            ours.iter().filter_map(|&i| candidate(&backups[i], needed)).collect();
+            ours.iter().filter_map(|&i| candidate(&backups[i], moments[i], needed)).collect();
         let judged = if kind.0 == ctx.target.name || options.all_databases {
             judge(&candidates, &options.policy)
         } else {
@@ -124,11 +128,12 @@ fn keep_bases(backups: &[Backup], verdicts: &mut [Verdict]) {
     }
 }
 
-fn candidate(backup: &Backup, needed: Option<&str>) -> Option<Candidate> {
+/// By the time that can have been: one that is dated years ahead must not make all others look old.
+fn candidate(backup: &Backup, moment: Moment, needed: Option<&str>) -> Option<Candidate> {
     let manifest = backup.manifest.as_ref().ok()?;
     Some(Candidate {
-        at_s: clock::seconds(&manifest.created).unwrap_or(0),
-        created: manifest.created.clone(),
+        at_s: moment.at_s,
+        created: clock::rfc3339(UNIX_EPOCH + Duration::from_secs(moment.at_s)),
         verified: backup.verified(),
         needed: needed.is_some_and(|run| manifest.run == run),
     })
@@ -176,4 +181,41 @@ fn record(backup: &Backup, verdict: &Verdict, place: &str) -> Value {
 fn sentence(backup: &Backup, verdict: &Verdict, place: &str) -> String {
     let word = if verdict.keep { "keep  " } else { "remove" };
     format!("{word}  {}  {place}  {}", backup.id, verdict.reasons.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prune::policy::Policy;
+    use std::time::SystemTime;
+    use tg_core::backup::synthetic::synthetic;
+
+    #[test]
+    fn a_backup_that_is_dated_years_ahead_makes_no_other_one_too_old() {
+        let root = tempfile::tempdir().unwrap();
+        let (manifest, _) = synthetic(root.path());
+        let hours = |h: u64| Duration::from_hours(h);
+        let dated = |id: &str, at: SystemTime| {
+            let mut manifest = manifest.clone();
+            (manifest.id, manifest.created) = (id.into(), clock::rfc3339(at));
+            Backup {
+                id: id.into(),
+                manifest: Ok(Box::new(manifest)),
+                verification: None,
+                local: None,
+                stored: true,
+            }
+        };
+        let now = SystemTime::now();
+        let backups =
+            [dated("ahead", now + hours(24 * 3650)), dated("b", now - hours(1)), dated("a", now - hours(2))];
+        let moments = catalog::moments(&backups);
+        let of = |(backup, moment): (&Backup, Moment)| Candidate {
+            verified: true,
+            ..candidate(backup, moment, None).unwrap()
+        };
+        let candidates: Vec<_> = backups.iter().zip(moments).map(of).collect();
+        let policy = Policy { keep_within: Some(hours(24)), ..Policy::default() };
+        assert!(judge(&candidates, &policy).iter().all(|verdict| verdict.keep));
+    }
 }

@@ -20,6 +20,8 @@ SELECT pg_catalog.jsonb_build_object(
     'bootstrap_role', (SELECT r.rolname FROM pg_catalog.pg_roles AS r WHERE r.oid = 10),
     'preload_libraries', coalesce((SELECT s.setting FROM pg_catalog.pg_settings AS s WHERE s.name = 'shared_preload_libraries'), ''),
     'system', (SELECT c.system_identifier::text FROM pg_catalog.pg_control_system() AS c),
+    'timeline', CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN (
+        SELECT ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8))::bit(32)::bigint) END,
     'settings', (
         SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'role', CASE WHEN s.setrole <> 0 THEN pg_catalog.pg_get_userbyid(s.setrole) END,

@@ -38,6 +38,9 @@ pub struct Database {
     pub preload_libraries: String,
     /// The cluster's identifier: transaction identifiers mean something only inside one cluster.
     pub system: String,
+    /// Its history after the last promotion; transactions of another one may be numbered alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<u32>,
     pub settings: Vec<Setting>,
     /// Nothing where the built-in grants apply.
     pub grants: Option<Vec<Grant>>,

@@ -9,6 +9,7 @@ pub mod facts;
 pub mod files;
 pub mod manifest;
 pub mod method;
+pub mod order;
 pub mod readable;
 pub mod relative;
 pub mod setting;

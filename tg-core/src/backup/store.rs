@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::backup::error::Error;
 use crate::backup::manifest::{MANIFEST, Manifest};
+use crate::backup::order::{self, Stamp};
 use crate::backup::relative::is_name;
 use crate::backup::tree::{Tree, is_link};
 use crate::backup::verification::Verification;
@@ -58,6 +59,12 @@ impl Entry {
         self.manifest.as_ref().map_or(0, |m| m.bytes())
     }
 
+    /// What is known of the moment in which it was made.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        Stamp::of(&self.id, self.manifest.as_ref().ok().map(|m| &**m))
+    }
+
     /// Its newest proof, where there is one.
     #[must_use]
     pub fn verification(&self) -> Option<Verification> {
@@ -109,9 +116,9 @@ impl Store {
         let directories = fs::read_dir(&self.root).into_iter().flatten().flatten();
         let mut entries: Vec<Entry> =
             directories.filter_map(|entry| self.entry(entry.file_name().to_str()?)).collect();
-        // A name begins with the time.
-        entries.sort_by(|a, b| b.id.cmp(&a.id));
-        entries
+        let stamps: Vec<Stamp> = entries.iter().map(Entry::stamp).collect();
+        let mut places: Vec<Option<Entry>> = entries.drain(..).map(Some).collect();
+        order::newest_first(&stamps).into_iter().filter_map(|i| places[i].take()).collect()
     }
 
     /// One backup by its name, which must not lead out of the directory.
@@ -291,5 +298,23 @@ mod tests {
         assert_eq!(fs::read_dir(&partial.path).unwrap().count(), 0);
         assert!(store.partial("x").is_err(), "its maker lives");
         assert!(store.partial("../x").is_err());
+    }
+
+    #[test]
+    fn the_newest_backup_is_that_of_the_latest_transaction_though_its_clock_was_set_back() {
+        let dir = tempfile::tempdir().unwrap();
+        for (id, created, next) in [("a", "2026-11-23T10:00:00Z", 7), ("b", "2026-11-23T08:00:00Z", 9)] {
+            let (mut manifest, made) = crate::backup::synthetic::synthetic(dir.path());
+            let path = dir.path().join(id);
+            fs::rename(made, &path).unwrap();
+            (manifest.id, manifest.created) = (id.into(), created.into());
+            manifest.snapshot = format!("{next}:{next}:");
+            manifest.database.timeline = Some(1);
+            manifest.write(&path).unwrap();
+        }
+        let store = Store::at(dir.path().to_owned());
+        let ids: Vec<_> = store.list().into_iter().map(|entry| entry.id).collect();
+        assert_eq!(ids, ["b", "a"]);
+        assert_eq!(store.of_run("r", "x").unwrap().id, "b");
     }
 }

@@ -1,7 +1,7 @@
 //! The age of the newest backup that was proven to come back.
 
 use serde_json::json;
-use tg_core::backup::store::Store;
+use tg_core::backup::store::{Entry as StoreEntry, Store};
 use tg_core::backup::verification::Outcome;
 use tg_core::{bytes, clock};
 
@@ -19,15 +19,17 @@ pub(super) fn entry(store: &Store) -> Entry {
         let proof = entry.verification()?;
         (proof.outcome == Outcome::Verified).then_some((entry, proof))
     });
-    let newest =
-        proven.max_by_key(|(entry, _)| entry.manifest.as_ref().map_or("", |m| m.created.as_str()).to_owned());
+    // They come newest first; one that is dated in the future has no age, and counts where it is alone.
+    let proven: Vec<_> = proven.collect();
+    let created = |entry: &StoreEntry| entry.manifest.as_ref().map_or(String::new(), |m| m.created.clone());
+    let dated = proven.iter().position(|(entry, _)| !clock::is_future(&created(entry)));
+    let newest = proven.into_iter().nth(dated.unwrap_or(0));
     let Some((entry, proof)) = newest else {
         let msg = format!("none of {} backups was proven to come back", all.len());
         let facts = json!({"backups": all.len(), "proven": null});
         return Entry::new("backups", "backup", Severity::Attention, msg, facts);
     };
-    let created = entry.manifest.as_ref().map_or("", |m| m.created.as_str());
-    let age_s = clock::age_s(created);
+    let age_s = clock::age_s(&created(entry));
     let msg = format!(
         "the newest proven backup, {} ({}), is {} old",
         entry.id,
