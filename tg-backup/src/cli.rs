@@ -9,6 +9,7 @@ use tg_core::backup::Method;
 use tg_core::cli::{Shared, duration};
 use tg_core::database::DatabaseFlags;
 
+use crate::belongings::Accept;
 use crate::prune::policy::Policy;
 
 /// How long the dump waits for a table that somebody else holds.
@@ -94,7 +95,9 @@ pub(crate) enum Action {
     /// Swap the database that the last restore replaced back in
     Undo(KeptOptions),
     /// Drop the databases that restores replaced
-    Commit(KeptOptions),
+    ///
+    /// Exit 6 while replication slots or subscriptions would be dropped with them and --accept does not name them.
+    Commit(CommitOptions),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -299,6 +302,16 @@ pub(crate) struct KeptOptions {
     /// Only what the restore of this run replaced
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CommitOptions {
+    #[command(flatten)]
+    pub kept: KeptOptions,
+
+    /// What may be dropped together with the database that it belongs to
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub accept: Vec<Accept>,
 }
 
 #[cfg(test)]

@@ -5,20 +5,21 @@ use tg_core::bytes::{size, unsigned};
 use tg_core::{Answer, Session};
 
 use crate::answer::changed;
-use crate::cli::{Cli, KeptOptions};
+use crate::belongings::{self, Belonging};
+use crate::cli::{Cli, CommitOptions};
 use crate::context::Context;
 use crate::error::Error;
 use crate::restore::recover;
 use crate::undo::kept;
 
-pub(crate) fn run(session: &Session, cli: &Cli, options: &KeptOptions) -> Result<Answer, Error> {
+pub(crate) fn run(session: &Session, cli: &Cli, options: &CommitOptions) -> Result<Answer, Error> {
     let ctx = Context::open(session, cli, "commit", "dropping what restores replaced of")?;
     let turn = if ctx.dry_run { None } else { Some(ctx.begin()?) };
     let mut cluster = ctx.cluster()?;
     if turn.is_some() {
         recover(&ctx, &mut cluster)?;
     }
-    let old = kept(&mut cluster, &ctx, options)?;
+    let old = kept(&mut cluster, &ctx, &options.kept)?;
     let bytes: i64 = old.iter().map(|m| m.bytes).sum();
     for database in &old {
         let data = json!({
@@ -27,6 +28,16 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &KeptOptions) -> Result
         });
         ctx.session.emit.record(&format!("{} ({})", database.name, size(unsigned(database.bytes))), data)?;
     }
+    let mut all = Vec::new();
+    for database in &old {
+        let found = belongings::of(&mut cluster, &database.name)?;
+        for belonging in &found {
+            let msg = format!("{}: {}", database.name, belonging.describe());
+            ctx.session.emit.record(&msg, belonging.data(&database.name))?;
+        }
+        all.push((database.name.as_str(), found));
+    }
+    belongings::judge(&all, &options.accept)?;
     if ctx.dry_run || old.is_empty() {
         let msg = format!("{} replaced databases are kept", old.len());
         return Ok(Answer::yes(
@@ -34,9 +45,11 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &KeptOptions) -> Result
             json!({"changed": false, "dry_run": ctx.dry_run, "databases": old.len(), "bytes": bytes}),
         ));
     }
-    for database in &old {
-        let intent = json!({"database": database.name, "oid": database.oid});
+    for (database, (_, belongings)) in old.iter().zip(&all) {
+        let names: Vec<&str> = belongings.iter().map(|b: &Belonging| b.name.as_str()).collect();
+        let intent = json!({"database": database.name, "oid": database.oid, "belongings": names});
         ctx.change("drop", &format!("drop {}", database.name), intent, || {
+            belongings::release(&ctx, &mut cluster, &database.name, belongings)?;
             cluster.drop_database(&database.name)?;
             Ok(((), json!({"bytes": database.bytes})))
         })?;

@@ -1,11 +1,13 @@
 //! What can go wrong, with exit code and cure.
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use tg_core::backup::Error as BackupError;
 use tg_core::sql::{WAIT_LONGER, cure};
 use tg_core::{Exit, Fault};
 
 use crate::backends::Session;
+use crate::belongings::Accept;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -67,6 +69,8 @@ pub(crate) enum Error {
     Undone(String),
     #[error("the swap failed, and database {database} still refuses connections: {problem}")]
     Stuck { database: String, problem: String, sql: String },
+    #[error("{} would be dropped too", lost.join(", "))]
+    Belongings { lost: Vec<String>, missing: Vec<Accept> },
     #[error("no replaced database of {0} is kept")]
     NothingKept(String),
 }
@@ -135,7 +139,7 @@ impl Fault for Error {
             | Error::OldClient { .. }
             | Error::TooOld(_)
             | Error::NoDatabase(_) => Exit::Environment,
-            Error::DataLoss { .. } | Error::TooLongAgo(_) => Exit::Refused,
+            Error::DataLoss { .. } | Error::TooLongAgo(_) | Error::Belongings { .. } => Exit::Refused,
             Error::Undone(_) => Exit::Undone,
             Error::Stuck { .. } => Exit::Stuck,
         }
@@ -172,6 +176,7 @@ impl Fault for Error {
             Error::TooLongAgo(_) => "too-long-ago",
             Error::Undone(_) => "swap-undone",
             Error::Stuck { .. } => "swap-stuck",
+            Error::Belongings { .. } => "not-accepted",
             Error::NothingKept(_) => "nothing-kept",
         }
     }
@@ -225,6 +230,13 @@ impl Fault for Error {
                 "the database serves as before; look at the reason, then run the same command again".into()
             }
             Error::Stuck { sql, .. } => format!("run as superuser in database postgres: {sql}"),
+            Error::Belongings { missing, .. } => {
+                let flags: Vec<_> = words(missing).iter().map(|word| format!("--accept {word}")).collect();
+                format!(
+                    "recreate what is still needed in the database that is live now, then run tg-backup commit {}",
+                    flags.join(" ")
+                )
+            }
             Error::NothingKept(_) => {
                 "see tg-backup list; after commit there is no way back but a restore".into()
             }
@@ -248,6 +260,7 @@ impl Fault for Error {
             Error::InUse { sessions, .. } | Error::Held { sessions, .. } => {
                 Some(json!({"sessions": sessions}))
             }
+            Error::Belongings { missing, .. } => Some(json!({"needs": words(missing)})),
             Error::DataLoss { rows, tables } => Some(json!({"rows": rows, "tables": tables})),
             Error::Stuck { sql, .. } => Some(json!({"run": sql})),
             Error::TooOld(_)
@@ -274,6 +287,11 @@ impl Fault for Error {
             | Error::NothingKept(_) => None,
         }
     }
+}
+
+/// As they are written on the command line.
+fn words(accept: &[Accept]) -> Vec<String> {
+    accept.iter().filter_map(|word| Some(word.to_possible_value()?.get_name().to_owned())).collect()
 }
 
 fn describe(sessions: &[Session]) -> String {

@@ -5,6 +5,7 @@
 mod answer;
 mod backends;
 mod baseline;
+mod belongings;
 mod catalog;
 mod check;
 mod cli;

@@ -6,6 +6,7 @@ use tg_core::backup::Method;
 use tg_core::bytes::{size, unsigned};
 use tg_core::{Answer, Session, history};
 
+use crate::belongings;
 use crate::catalog::{self, Backup};
 use crate::cli::Cli;
 use crate::context::Context;
@@ -40,7 +41,9 @@ impl Estimate {
 
 pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, Error> {
     let ctx = Context::open(session, cli, "plan", "planning for")?;
-    let database = ctx.cluster()?.database(&ctx.target.name)?;
+    let mut cluster = ctx.cluster()?;
+    let database = cluster.database(&ctx.target.name)?;
+    belongings::tell(&ctx, &mut cluster)?;
     let bytes = database.size_bytes;
     let mut backups = catalog::all(&ctx)?;
     backups.retain(|b| b.database() == Some(database.name.as_str()));

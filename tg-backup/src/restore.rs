@@ -9,6 +9,7 @@ use tg_core::{Answer, Session, journal};
 
 use crate::answer::{changed, unchanged};
 use crate::baseline::Baseline;
+use crate::belongings;
 use crate::cli::{Cli, PointRestoreOptions, RestoreOptions};
 use crate::cluster::Cluster;
 use crate::context::Context;
@@ -48,6 +49,7 @@ fn brought_back(ctx: &Context, options: &RestoreOptions, wanted: &Wanted) -> Res
     let source = Source::find(ctx, &mut cluster, wanted)?;
     let source = source.here(ctx)?;
     check(ctx, &source)?;
+    belongings::tell(ctx, &mut cluster)?;
     let (mut watch, first) = look(ctx, &mut cluster, options, &source)?;
     if options.if_changed && watch.as_ref().is_some_and(Watch::is_untouched) {
         let msg = format!("nothing was written since {} was made", source.id());
@@ -79,11 +81,8 @@ fn plan(ctx: &Context, options: &RestoreOptions, wanted: &Wanted) -> Result<Answ
     }
     let source = Source::find(ctx, &mut cluster, wanted)?;
     check(ctx, &source)?;
-    let (watch, lost) = look(ctx, &mut cluster, options, &source)?;
-    if options.if_changed && watch.as_ref().is_some_and(Watch::is_untouched) {
-        let data = json!({"changed": false, "dry_run": true, "id": source.id()});
-        return Ok(Answer::yes(format!("dry run: nothing was written since {} was made", source.id()), data));
-    }
+    belongings::tell(ctx, &mut cluster)?;
+    let (_, lost) = look(ctx, &mut cluster, options, &source)?;
     let data = json!({"changed": false, "dry_run": true, "id": source.id(), "rows_lost": lost});
     Ok(Answer::yes(format!("dry run: {} would be restored", source.id()), data))
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 use tg_core::{Answer, Session};
 
 use crate::answer::{changed, unchanged};
+use crate::belongings;
 use crate::cli::{Cli, KeptOptions};
 use crate::cluster::Cluster;
 use crate::context::Context;
@@ -21,6 +22,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &KeptOptions) -> Result
     let begun = Instant::now();
     let ctx = Context::open(session, cli, ACTION, "undoing the last restore of")?;
     if ctx.dry_run {
+        belongings::tell(&ctx, &mut ctx.cluster()?)?;
         let old = newest(&mut ctx.cluster()?, &ctx, options)?;
         let data = json!({"changed": false, "dry_run": true, "database": old.name});
         return Ok(Answer::yes(format!("dry run: {} would come back", old.name), data));
@@ -32,6 +34,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &KeptOptions) -> Result
     if ctx.session.joined && old.mark.run == ctx.session.run && old.mark.action.as_deref() == Some(ACTION) {
         return unchanged(&ctx, ACTION, "the restore was undone already", json!({"changed": false}));
     }
+    belongings::tell(&ctx, &mut cluster)?;
     let swap = Swap {
         new: &old,
         action: ACTION,
