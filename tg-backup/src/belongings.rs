@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 use tg_core::database::ident;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, allow};
 use crate::context::Context;
 use crate::error::Error;
 
@@ -126,6 +126,8 @@ pub(crate) fn release(
 ) -> Result<(), Error> {
     let subscriptions: Vec<_> = all.iter().filter(|b| b.kind == "subscription").collect();
     if !subscriptions.is_empty() {
+        // A swap has closed it.
+        cluster.execute(&allow(database, true))?;
         let mut inside = ctx.target.connect(crate::TOOL, Some(database))?;
         for subscription in subscriptions {
             let name = ident(&subscription.name);
