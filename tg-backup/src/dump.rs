@@ -19,6 +19,7 @@ use crate::facts::{self, Facts, LargeObjects, Table};
 use crate::globals;
 use crate::locks::Budget;
 use crate::snapshot::Snapshot;
+use crate::standoff::{self, Standoff};
 use crate::taken::Taken;
 use crate::tally::Tally;
 use crate::watcher::Watcher;
@@ -46,41 +47,79 @@ pub(crate) fn run(
     let compression = if database.server_version_num >= ZSTD_SINCE { ZSTD } else { GZIP };
     let intent = json!({"database": database.name, "directory": directory, "compression": compression});
     ctx.change("dump", &format!("dump {}", database.name), intent, || {
-        let mut snapshot = Snapshot::take(ctx, options.lock_wait).map_err(|e| who_holds(ctx, e))?;
-        let jobs = jobs(&mut snapshot, options.jobs.map(usize::from))?;
-        let mut facts = Facts {
-            sequences: facts::sequences(&mut snapshot.client)?,
-            extensions: facts::extensions(&mut snapshot.client)?,
-            ..Facts::default()
-        };
-        let roles = facts::roles(&mut snapshot.client)?;
-        let arguments = arguments(ctx, &snapshot.id, compression, jobs, options);
-        let depth = depth(ctx, options, jobs)?;
-        (facts.tables, facts.large_objects) =
-            side_by_side(ctx, directory, (options, depth), &snapshot, &arguments)
-                .map_err(|e| who_holds(ctx, e))?;
-        let now = facts::sequences(&mut ctx.target.connect(crate::TOOL, None)?)?;
-        facts::sequences_later(&mut facts.sequences, &now);
-        if !snapshot.held
-            && let Some(table) = snapshot.moved(ctx)?
-        {
-            return Err(Error::Moving(table));
+        for attempt in 1.. {
+            let standoff = Standoff::default();
+            let failed = match one(ctx, directory, compression, options, &standoff) {
+                Err(failed) => failed,
+                taken => return taken,
+            };
+            let Some(sessions) = standoff::behind(ctx, &standoff, &failed) else { return Err(failed) };
+            if attempt == standoff::ATTEMPTS {
+                return Err(Error::Standoff { database: database.name.clone(), sessions, attempts: attempt });
+            }
+            // All that we held is free by now.
+            standoff::tell(ctx, &sessions)?;
+            ctx.session.check("dumping")?;
+            clear(directory)?;
         }
-        covers(directory, &facts.tables)?;
-        let data = told(&facts, jobs);
-        let taken = Taken {
-            method: Method::Dump,
-            facts,
-            roles,
-            snapshot: snapshot.at,
-            since: snapshot.since,
-            format: "directory",
-            compression,
-            jobs,
-            physical: None,
-        };
-        Ok((taken, data))
+        unreachable!("the last attempt returns")
     })
+}
+
+/// What an attempt has written is not part of the next one.
+fn clear(directory: &Path) -> Result<(), Error> {
+    let failed = |e: std::io::Error| tg_core::Error::file(directory, &e);
+    for entry in std::fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let is_directory = entry.file_type().map_err(failed)?.is_dir();
+        let remove = if is_directory { std::fs::remove_dir_all } else { std::fs::remove_file };
+        remove(entry.path()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// One attempt, in a snapshot of its own.
+fn one(
+    ctx: &Context,
+    directory: &Path,
+    compression: &'static str,
+    options: &CreateOptions,
+    standoff: &Standoff,
+) -> Result<(Taken, Value), Error> {
+    let mut snapshot = Snapshot::take(ctx, options.lock_wait).map_err(|e| who_holds(ctx, e))?;
+    let jobs = jobs(&mut snapshot, options.jobs.map(usize::from))?;
+    let mut facts = Facts {
+        sequences: facts::sequences(&mut snapshot.client)?,
+        extensions: facts::extensions(&mut snapshot.client)?,
+        ..Facts::default()
+    };
+    let roles = facts::roles(&mut snapshot.client)?;
+    let arguments = arguments(ctx, &snapshot.id, compression, jobs, options);
+    let depth = depth(ctx, options, jobs)?;
+    (facts.tables, facts.large_objects) =
+        side_by_side(ctx, directory, (options, depth), (&snapshot, standoff), &arguments)
+            .map_err(|e| who_holds(ctx, e))?;
+    let now = facts::sequences(&mut ctx.target.connect(crate::TOOL, None)?)?;
+    facts::sequences_later(&mut facts.sequences, &now);
+    if !snapshot.held
+        && let Some(table) = snapshot.moved(ctx)?
+    {
+        return Err(Error::Moving(table));
+    }
+    covers(directory, &facts.tables)?;
+    let data = told(&facts, jobs);
+    let taken = Taken {
+        method: Method::Dump,
+        facts,
+        roles,
+        snapshot: snapshot.at,
+        since: snapshot.since,
+        format: "directory",
+        compression,
+        jobs,
+        physical: None,
+    };
+    Ok((taken, data))
 }
 
 fn told(facts: &Facts, jobs: usize) -> Value {
@@ -131,7 +170,7 @@ fn side_by_side(
     ctx: &Context,
     directory: &Path,
     (options, depth): (&CreateOptions, Depth),
-    snapshot: &Snapshot,
+    (snapshot, standoff): (&Snapshot, &Standoff),
     arguments: &[String],
 ) -> Result<(Vec<Table>, LargeObjects), Error> {
     let (failed, done) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -147,7 +186,8 @@ fn side_by_side(
     };
     let tally = Tally::new(&connect, Some(&snapshot.id), depth, 1);
     let mut tables = snapshot.tables.clone();
-    let watcher = Watcher { ctx, tables: &snapshot.tables, tally: &tally, give_up: &give_up, done: &done };
+    let watcher =
+        Watcher { ctx, tables: &snapshot.tables, tally: &tally, give_up: &give_up, standoff, done: &done };
     let (dumped, counted) = std::thread::scope(|scope| {
         scope.spawn(|| watcher.watch());
         let counting = scope.spawn(|| tally.read(&mut tables).inspect_err(note));

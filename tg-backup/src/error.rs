@@ -59,6 +59,8 @@ pub(crate) enum Error {
     InUse { database: String, sessions: Vec<Session> },
     #[error("tables of {database} are locked by {}", describe(sessions))]
     Held { database: String, sessions: Vec<Session> },
+    #[error("{} has kept the dump of {database} from a table {attempts} times", describe(sessions))]
+    Standoff { database: String, sessions: Vec<Session>, attempts: u32 },
     #[error("what was restored is not what was backed up: {0}")]
     Differs(String),
     #[error("{rows} rows in {tables} tables were written since and would be lost")]
@@ -127,6 +129,7 @@ impl Fault for Error {
             | Error::NotFound(_)
             | Error::InUse { .. }
             | Error::Held { .. }
+            | Error::Standoff { .. }
             | Error::Differs(_)
             | Error::NothingKept(_) => Exit::Unchanged,
             Error::Store(error) => error.exit(),
@@ -171,6 +174,7 @@ impl Fault for Error {
             Error::NotFound(_) => "not-found",
             Error::InUse { .. } => "in-use",
             Error::Held { .. } => "tables-locked",
+            Error::Standoff { .. } => "standoff",
             Error::Differs(_) => "differs",
             Error::DataLoss { .. } => "data-loss",
             Error::TooLongAgo(_) => "too-long-ago",
@@ -221,6 +225,9 @@ impl Fault for Error {
                 "stop the application, end prepared transactions, then run the same command again".into()
             }
             Error::Held { .. } => WAIT_LONGER.into(),
+            Error::Standoff { .. } => {
+                "run the same command again when nobody empties or alters tables of this database".into()
+            }
             Error::Differs(_) => "restore another one, and keep this one for whoever looks into it".into(),
             Error::DataLoss { .. } => {
                 "see the records above; pass --accept-data-loss to lose these rows".into()
@@ -257,9 +264,9 @@ impl Fault for Error {
             Error::Unverified { cause, .. } | Error::Unpushed { cause, .. } => {
                 Some(json!({"cause": cause.code(), "details": cause.details()}))
             }
-            Error::InUse { sessions, .. } | Error::Held { sessions, .. } => {
-                Some(json!({"sessions": sessions}))
-            }
+            Error::InUse { sessions, .. }
+            | Error::Held { sessions, .. }
+            | Error::Standoff { sessions, .. } => Some(json!({"sessions": sessions})),
             Error::Belongings { missing, .. } => Some(json!({"needs": words(missing)})),
             Error::DataLoss { rows, tables } => Some(json!({"rows": rows, "tables": tables})),
             Error::Stuck { sql, .. } => Some(json!({"run": sql})),
@@ -294,7 +301,7 @@ fn words(accept: &[Accept]) -> Vec<String> {
     accept.iter().filter_map(|word| Some(word.to_possible_value()?.get_name().to_owned())).collect()
 }
 
-fn describe(sessions: &[Session]) -> String {
+pub(crate) fn describe(sessions: &[Session]) -> String {
     let words = sessions.iter().take(5).map(Session::describe).collect::<Vec<_>>().join(", ");
     match sessions.len() {
         0 => "another session".into(),

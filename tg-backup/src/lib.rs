@@ -41,6 +41,7 @@ mod s3;
 mod sidecar;
 mod snapshot;
 mod source;
+mod standoff;
 mod swap;
 mod taken;
 mod tally;

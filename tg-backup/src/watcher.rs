@@ -11,11 +11,12 @@ use crate::backends::Session;
 use crate::context::Context;
 use crate::error::Error;
 use crate::facts::Table;
+use crate::standoff::Standoff;
 use crate::tally::Tally;
 
 const PROGRESS: &str = include_str!("sql/progress.sql");
 const PROGRESS_SINCE: &str = "SELECT pg_catalog.current_setting('server_version_num')::int >= 140000";
-const WAITING: &str = include_str!("sql/waiting.sql");
+pub(crate) const WAITING: &str = include_str!("sql/waiting.sql");
 const TICK: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -24,6 +25,7 @@ pub(crate) struct Watcher<'a> {
     pub tables: &'a [Table],
     pub tally: &'a Tally<'a>,
     pub give_up: &'a (dyn Fn() -> bool + Sync),
+    pub standoff: &'a Standoff,
     pub done: &'a AtomicBool,
 }
 
@@ -51,6 +53,10 @@ impl Watcher<'_> {
         progress: &mut Progress,
         told: &mut HashSet<i32>,
     ) -> Result<(), Error> {
+        // The session of ours that is ended by it fails, and that ends the others.
+        if self.standoff.look(client)? {
+            return Ok(());
+        }
         if client.query_one(PROGRESS_SINCE, &[])?.get(0) {
             let rows = client.query(PROGRESS, &[&crate::TOOL])?;
             progress.see(rows.iter().map(|r| (r.get(0), r.get(1), r.get(2))));

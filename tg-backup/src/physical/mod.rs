@@ -8,6 +8,7 @@ pub(crate) mod prove;
 mod room;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 use tg_core::backup::{Method, Physical};
@@ -20,6 +21,7 @@ use crate::create::depth;
 use crate::error::Error;
 use crate::facts::{self, Facts, LargeObjects, Table};
 use crate::snapshot::Snapshot;
+use crate::standoff::Standoff;
 use crate::taken::Taken;
 use crate::tally::Tally;
 
@@ -29,6 +31,10 @@ const SIZE: &str =
 const NEXT: &str = "SELECT pg_catalog.pg_current_snapshot()::text";
 const TABLESPACES: &str =
     "SELECT spcname::text FROM pg_catalog.pg_tablespace WHERE spcname !~ '^pg_' ORDER BY spcname";
+
+/// What was read of the tables.
+type Read = (Vec<Table>, LargeObjects);
+const TICK: Duration = Duration::from_secs(1);
 
 /// Whether a copy shall end before its time.
 type GiveUp<'a> = &'a (dyn Fn() -> bool + Sync);
@@ -62,14 +68,16 @@ pub(crate) fn beside(
     let (sequences, extensions) =
         (facts::sequences(&mut snapshot.client)?, facts::extensions(&mut snapshot.client)?);
     let roles = facts::roles(&mut snapshot.client)?;
-    let (copied, tables, large_objects) = read_beside(ctx, options, &snapshot, copy)?;
+    let (copied, read) = read_beside(ctx, options, &snapshot, copy)?;
     let mut client = ctx.target.connect(crate::TOOL, None)?;
-    let still = client.query_one(NEXT, &[])?.get::<_, String>(0) == snapshot.at;
+    let unwritten = client.query_one(NEXT, &[])?.get::<_, String>(0) == snapshot.at;
+    let still = read.is_some() && unwritten;
     // What was written meanwhile is in the copy and was not read.
-    let facts = if still {
-        Facts { tables: without_unlogged(ctx, tables)?, sequences, extensions, large_objects }
-    } else {
-        Facts::default()
+    let facts = match read.filter(|_| still) {
+        Some((tables, large_objects)) => {
+            Facts { tables: without_unlogged(ctx, tables)?, sequences, extensions, large_objects }
+        }
+        None => Facts::default(),
     };
     Ok(Taken {
         method: copied.method,
@@ -89,15 +97,25 @@ fn read_beside(
     options: &CreateOptions,
     snapshot: &Snapshot,
     copy: impl FnOnce(GiveUp) -> Result<Copied, Error>,
-) -> Result<(Copied, Vec<Table>, LargeObjects), Error> {
+) -> Result<(Copied, Option<Read>), Error> {
     let connect = || Ok(ctx.target.connect(crate::TOOL, None)?);
     let tally = Tally::new(&connect, Some(&snapshot.id), depth(ctx, options, 1)?, 1);
     let mut tables = snapshot.tables.clone();
     let failed = AtomicBool::new(false);
     let give_up = || failed.load(Ordering::Relaxed);
     let note = |_: &Error| failed.store(true, Ordering::Relaxed);
+    let (standoff, done) = (Standoff::default(), AtomicBool::new(false));
     let (copied, read) = std::thread::scope(|scope| {
-        let reading = scope.spawn(|| tally.read(&mut tables).inspect_err(note));
+        scope.spawn(|| make_way(ctx, &standoff, &done));
+        let reading = scope.spawn(|| {
+            let read = tally.read(&mut tables);
+            done.store(true, Ordering::Relaxed);
+            read.inspect_err(|error| {
+                if standoff.met().is_none() {
+                    note(error);
+                }
+            })
+        });
         let copied = copy(&give_up);
         if copied.is_err()
             && let Ok(mut client) = connect()
@@ -107,7 +125,21 @@ fn read_beside(
         (copied, joined(reading))
     });
     let copied = copied?;
-    Ok((copied, tables, read?))
+    match read {
+        // Whoever we made way for writes: what was read is not what is in the copy.
+        Err(_) if standoff.met().is_some() => Ok((copied, None)),
+        read => Ok((copied, Some((tables, read?)))),
+    }
+}
+
+/// Reading is given up for whoever waits for us while we wait behind him: the copy needs no lock.
+fn make_way(ctx: &Context, standoff: &Standoff, done: &AtomicBool) {
+    let Ok(mut client) = ctx.target.connect(crate::TOOL, None) else { return };
+    while !done.load(Ordering::Relaxed) {
+        std::thread::sleep(TICK);
+        // What can't be seen is not told: the copy does not depend on it.
+        let _ = standoff.yield_to(&mut client);
+    }
 }
 
 /// The rows of unlogged tables are in no copy of files: they are empty after a crash, too.
