@@ -21,7 +21,7 @@ use crate::context::{Context, make_store};
 use crate::error::Error;
 use crate::remote::Place;
 use crate::verify::{self, Server};
-use crate::{dump, names, physical, preflight, publish, push};
+use crate::{dump, names, physical, preflight, publish, push, way_back};
 
 pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Result<Answer, Error> {
     let begun = Instant::now();
@@ -39,6 +39,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
     make_store(&ctx.store)?;
     sweep(&ctx)?;
     let database = preflight::run(&ctx)?;
+    way_back::tell(&ctx, &database)?;
     let method = method(&ctx, options)?;
     let at = SystemTime::now();
     let (id, partial) = start(&ctx, at)?;
@@ -107,7 +108,18 @@ fn server<'a>(
 
 fn plan(ctx: &Context) -> Result<Answer, Error> {
     let database = preflight::run(ctx)?;
-    let data = json!({"changed": false, "dry_run": true, "size_bytes": database.size_bytes, "image": ctx.target.container.as_ref().map(|c| &c.image)});
+    let obstacles = way_back::tell(ctx, &database)?;
+    let data = json!({
+        "changed": false, "dry_run": true, "size_bytes": database.size_bytes,
+        "image": ctx.target.container.as_ref().map(|c| &c.image),
+        "way_back": obstacles.iter().map(way_back::data).collect::<Vec<_>>(),
+    });
+    if let Some(first) = obstacles.first() {
+        return Ok(Answer::no(
+            format!("a backup could be made, but not be restored: {}; {}", first.msg, first.cure),
+            data,
+        ));
+    }
     Ok(Answer::yes(
         format!("dry run: {} of {} would be backed up", size(unsigned(database.size_bytes)), database.name),
         data,

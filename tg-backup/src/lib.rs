@@ -48,6 +48,7 @@ mod tally;
 mod undo;
 mod verify;
 mod watcher;
+mod way_back;
 
 use std::process::ExitCode;
 

@@ -11,6 +11,7 @@ use crate::catalog::{self, Backup};
 use crate::cli::Cli;
 use crate::context::Context;
 use crate::error::Error;
+use crate::way_back;
 
 /// Rules of thumb, bytes of database a second on two processors and one disk: a dump with counts and
 /// hashes, a restore with its indexes, a copy of files. They are meant to be too slow rather than too fast.
@@ -62,6 +63,11 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, Error> {
         let row = json!({"kind": "estimate", "what": what, "ms": estimate.ms, "measured": estimate.measured});
         session.emit.record(&format!("{words}: about {seconds:.1} s ({basis})"), row)?;
         data[format!("{}_ms", what.replace('-', "_"))] = json!(estimate.ms);
+    }
+    let obstacles = way_back::tell(&ctx, &database)?;
+    data["way_back"] = obstacles.iter().map(way_back::data).collect();
+    if let Some(first) = obstacles.first() {
+        return Ok(Answer::no(format!("there is no way back: {}; {}", first.msg, first.cure), data));
     }
     Ok(Answer::yes(format!("{} has {}", database.name, size(unsigned(bytes))), data))
 }

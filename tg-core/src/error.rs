@@ -123,6 +123,9 @@ impl Fault for Error {
             Error::DatabaseUnreachable { .. } => {
                 "start the database service, or name another with --database-url-file".into()
             }
+            Error::DatabaseRefused { problem, .. } if problem.contains("pg_hba.conf") => {
+                return crate::sql::cure(problem);
+            }
             Error::DatabaseRefused { .. } => {
                 "check user, password and database name; TG_DATABASE_URL_FILE overrides what the compose file says".into()
             }

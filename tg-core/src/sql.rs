@@ -41,6 +41,29 @@ pub fn conninfo(name: &str) -> String {
     format!("dbname='{}'", name.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
+/// The line of pg_hba.conf that lets a role into every database, also one that is restored beside the live one.
+#[must_use]
+pub fn hba_line(user: &str, address: Option<&str>) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let user = if user.chars().all(plain) { user.to_owned() } else { ident(user) };
+    match address {
+        Some(address) => {
+            let bits = if address.contains(':') { 128 } else { 32 };
+            format!("host all {user} {address}/{bits} scram-sha-256")
+        }
+        None => format!("local all {user} scram-sha-256"),
+    }
+}
+
+/// What a server says that has no line for a connection: `… for host "10.0.0.7", user "u", database "d", …`.
+fn refused_by_hba(problem: &str) -> Option<String> {
+    let rest = problem.split_once("pg_hba.conf")?.1;
+    let quoted = |name: &str| Some(rest.split_once(name)?.1.split_once('"')?.0);
+    let (user, address) = (quoted("user \"")?, quoted("host \""));
+    let line = hba_line(user, address.filter(|address| *address != "[local]"));
+    Some(format!("put this line into pg_hba.conf of the server and reload it: {line}"))
+}
+
 /// When somebody else holds a table.
 pub const WAIT_LONGER: &str = "end what holds the tables, or wait longer with --lock-wait";
 
@@ -54,7 +77,8 @@ pub fn cure(problem: &str) -> Option<String> {
         ("permission denied", "connect as the owner of the database or as a superuser"),
         ("row-level security", "connect as a role with BYPASSRLS or as a superuser"),
     ];
-    known.iter().find(|(word, _)| problem.contains(word)).map(|(_, hint)| (*hint).to_owned())
+    let listed = known.iter().find(|(word, _)| problem.contains(word)).map(|(_, hint)| (*hint).to_owned());
+    listed.or_else(|| refused_by_hba(problem))
 }
 
 #[cfg(test)]
@@ -65,6 +89,15 @@ mod tests {
     fn quoting_survives_quotes() {
         assert_eq!(ident("a\"b"), "\"a\"\"b\"");
         assert_eq!(literal("a'b\\"), "E'a''b\\\\'");
+    }
+
+    #[test]
+    fn a_line_that_pg_hba_conf_lacks_is_said() {
+        let said = "no pg_hba.conf entry for host \"10.0.0.7\", user \"we\"ird\", database \"d\", no encryption [28000]";
+        assert!(cure(said).unwrap().ends_with(": host all we 10.0.0.7/32 scram-sha-256"));
+        let said = "pg_hba.conf rejects connection for host \"[local]\", user \"u v\", database \"d\"";
+        assert!(cure(said).unwrap().ends_with(": local all \"u v\" scram-sha-256"));
+        assert!(hba_line("u", Some("fe80::1")).contains("fe80::1/128"));
     }
 
     #[test]
