@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program takes what it needs")]
 
 pub(crate) mod gate;
+pub(crate) mod server;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -23,6 +24,8 @@ pub(crate) struct Database {
     roles: Vec<String>,
     /// What the tool finds in its environment.
     environment: Vec<(String, String)>,
+    /// Whether it goes with its server.
+    own_server: bool,
 }
 
 /// How the tool ended.
@@ -60,14 +63,22 @@ impl Database {
     /// A database with this content, in the lab that `TG_LAB_STACK` names or this repository's own.
     pub(crate) fn create(short: &str, content: &str) -> Self {
         let own = || concat!(env!("CARGO_MANIFEST_DIR"), "/../.lab/stack").into();
-        let stack = std::env::var_os("TG_LAB_STACK").unwrap_or_else(own);
+        let stack: PathBuf = std::env::var_os("TG_LAB_STACK").unwrap_or_else(own).into();
+        let mut database = Self::create_in(&stack, short, content);
+        database.own_server = false;
+        database
+    }
+
+    /// The same in a server of the caller's, with which it goes.
+    pub(crate) fn create_in(stack: &std::path::Path, short: &str, content: &str) -> Self {
         let name = format!("bk_{short}_{}", std::process::id());
         let database = Database {
             name,
-            stack: stack.into(),
+            stack: stack.to_owned(),
             dir: tempfile::tempdir().unwrap(),
             roles: vec![],
             environment: vec![],
+            own_server: true,
         };
         let password = std::fs::read_to_string(database.stack.join("secrets/db_password")).unwrap();
         let url = format!("postgres://{USER}:{}@db:5432/{}", password.trim(), database.name);
@@ -116,17 +127,20 @@ impl Database {
         let script = format!("{tool} -dc | LC_ALL=C {filter} | {tool} -c");
         let bytes = self.inside(&["sh", "-c", &script], &std::fs::read(path).unwrap());
         std::fs::write(path, bytes).unwrap();
-        let sum = |path: &std::path::Path| {
-            let output = Command::new("sha256sum").arg(path).output().unwrap();
-            String::from_utf8(output.stdout).unwrap()[..64].to_owned()
-        };
-        let manifest = path.parent().unwrap().parent().unwrap().join("manifest.json");
-        let mut document: Value = serde_json::from_str(&std::fs::read_to_string(&manifest).unwrap()).unwrap();
         let name = format!("data/{}", path.file_name().unwrap().to_string_lossy());
-        let files = document["files"].as_array_mut().unwrap();
-        let entry = files.iter_mut().find(|f| f["path"] == name).unwrap();
-        entry["sha256"] = sum(path).into();
-        entry["bytes"] = path.metadata().unwrap().len().into();
+        self.reseal(path.parent().unwrap().parent().unwrap(), |document| {
+            let files = document["files"].as_array_mut().unwrap();
+            let entry = files.iter_mut().find(|f| f["path"] == name).unwrap();
+            entry["sha256"] = sum(path).into();
+            entry["bytes"] = path.metadata().unwrap().len().into();
+        });
+    }
+
+    /// Changes the manifest of a backup, and its hash with it.
+    pub(crate) fn reseal(&self, backup: &std::path::Path, change: impl FnOnce(&mut Value)) {
+        let manifest = backup.join("manifest.json");
+        let mut document: Value = serde_json::from_str(&std::fs::read_to_string(&manifest).unwrap()).unwrap();
+        change(&mut document);
         document.as_object_mut().unwrap().shift_remove("self");
         std::fs::write(self.path("document"), document.to_string()).unwrap();
         document["self"] = sum(&self.path("document")).into();
@@ -368,6 +382,11 @@ impl Database {
     }
 }
 
+fn sum(path: &std::path::Path) -> String {
+    let output = Command::new("sha256sum").arg(path).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()[..64].to_owned()
+}
+
 fn containers(filters: &[&str]) -> Vec<String> {
     let filters = filters.iter().flat_map(|filter| ["--filter", filter]);
     docker(&["ps", "-a", "--format", "{{.Names}}"].into_iter().chain(filters).collect::<Vec<_>>())
@@ -392,6 +411,9 @@ impl Drop for Holder {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        if self.own_server {
+            return;
+        }
         for name in self.names().into_iter().chain([self.name.clone()]) {
             self.psql("postgres", &format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)"));
         }

@@ -1,0 +1,199 @@
+//! What stands between a backup and a bad night: whoever gets in between a dump and its locks, what stays with a
+//! replaced database, servers that would refuse a restore, clocks, forged manifests, and what a kill leaves readable.
+//! With the lab up, `cargo test -p tg-backup --features lab --test lab_guards`.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod lab_stack;
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use lab_stack::gate::Gate;
+use lab_stack::server::Server;
+use lab_stack::{Database, Outcome};
+
+const CONTENT: &str = "CREATE TABLE places (id int PRIMARY KEY, name text); \
+    INSERT INTO places SELECT g, 'place ' || g FROM generate_series(1, 1000) AS g; \
+    CREATE TABLE staging AS TABLE places";
+
+fn ok(outcome: &Outcome) {
+    assert_eq!(outcome.exit, 0, "{outcome:?}");
+}
+
+/// The warnings of this code, in the order in which they came.
+fn warnings(outcome: &Outcome, code: &str) -> Vec<Value> {
+    let lines = outcome.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["type"] == "warning" && line["data"]["code"] == code).collect()
+}
+
+#[test]
+fn whoever_empties_a_table_between_our_lock_and_the_dump_s_goes_first_and_the_dump_begins_again() {
+    let db = &mut Database::create("standoff", CONTENT);
+    let gate = Gate::before(&db.path("gate"), "/containers/create?name=tg-backup-pg_dump-");
+    db.set("DOCKER_HOST", &gate.host());
+    let backup = db.start(&["create", "--tables-hash", "full"]);
+    gate.await_request();
+    let mut other = db.session("TRUNCATE staging");
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'staging'::regclass";
+    while db.sql(waits) == "0" {}
+    gate.open();
+    // The second attempt makes another container.
+    gate.await_request();
+    assert!(other.wait().unwrap().success(), "it was not waited for, and not ended");
+    gate.open();
+    let made = Database::outcome(backup);
+    ok(&made);
+    let told = warnings(&made, "standoff");
+    assert_eq!(told.len(), 1, "{made:?}");
+    assert_eq!(told[0]["data"]["sessions"][0]["application"], "psql");
+    assert_eq!(made.data["rows"], 1000, "staging was empty in the snapshot: {made:?}");
+    ok(&db.tg(&["list", "--check"]));
+}
+
+#[test]
+fn slots_and_subscriptions_are_told_before_a_swap_and_not_dropped_unless_that_is_accepted() {
+    let server = Server::start("-c wal_level=logical");
+    let db = &Database::create_in(server.stack(), "slot", CONTENT);
+    db.sql("SELECT pg_create_logical_replication_slot('tg_test_slot', 'test_decoding')");
+    db.sql("CREATE SUBSCRIPTION tg_test_sub CONNECTION 'host=nowhere.invalid dbname=x' PUBLICATION p WITH (connect = false)");
+    ok(&db.tg(&["point", "create"]));
+    for words in [&["restore", "--latest", "--dry-run"][..], &["plan"], &["restore", "--latest"]] {
+        let outcome = db.tg(words);
+        ok(&outcome);
+        let told = warnings(&outcome, "stays-behind");
+        let kinds: Vec<_> = told.iter().map(|line| line["data"]["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["slot", "subscription"], "{words:?}");
+        let slot = &told[0]["data"];
+        assert_eq!((&slot["name"], &slot["plugin"]), (&json!("tg_test_slot"), &json!("test_decoding")));
+        assert!(slot["active"] == false && slot["confirmed_flush_lsn"].is_string(), "{slot}");
+        let at = |what: &str| outcome.stdout.find(what);
+        assert!(at("\"step\":\"swap\"").is_none_or(|swap| at("stays-behind").unwrap() < swap));
+    }
+    let there = "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'tg_test_slot'";
+    for (words, needs) in [
+        (&["commit"][..], json!(["slots", "subscriptions"])),
+        (&["commit", "--dry-run"], json!(["slots", "subscriptions"])),
+        (&["commit", "--accept", "slots"], json!(["subscriptions"])),
+    ] {
+        let refused = db.tg(words);
+        assert_eq!((refused.exit, refused.code()), (6, "not-accepted".into()), "{refused:?}");
+        assert_eq!(refused.data["error"]["details"]["needs"], needs);
+        assert_eq!((db.psql("postgres", there), db.siblings()), ("1".into(), 1));
+    }
+    // Undone, they serve again.
+    let undone = db.tg(&["undo"]);
+    ok(&undone);
+    assert_eq!(db.sql("SELECT database = current_database() FROM pg_replication_slots"), "t");
+    ok(&db.tg(&["undo"]));
+    ok(&db.tg(&["commit", "--accept", "slots", "--accept", "subscriptions"]));
+    assert_eq!((db.psql("postgres", there), db.siblings()), ("0".into(), 0));
+}
+
+#[test]
+fn a_server_that_would_refuse_a_restore_is_known_when_the_backup_is_made() {
+    let server = Server::start("");
+    let db = &Database::create_in(server.stack(), "hba", CONTENT);
+    ok(&db.tg(&["create", "--dry-run"]));
+    ok(&db.tg(&["plan"]));
+    let rules = format!(
+        "local all all trust\nhost postgres,{0} all all scram-sha-256\nhost replication all all scram-sha-256\n",
+        db.name
+    );
+    db.inside(&["sh", "-c", "cat >$PGDATA/pg_hba.conf"], rules.as_bytes());
+    db.psql("postgres", "SELECT pg_reload_conf()");
+    // A reload is not answered.
+    while db.psql(
+        "postgres",
+        "SELECT count(*) FROM pg_hba_file_rules WHERE 'all' = ANY (database) AND type = 'host'",
+    ) != "0"
+    {}
+    let made = db.tg(&["create"]);
+    ok(&made);
+    let told = warnings(&made, "way-back-hba");
+    let line = told[0]["data"]["cure"].as_str().unwrap();
+    assert!(line.contains("host all terragnos ") && line.contains("/32 scram-sha-256"), "{line}");
+    for words in [&["create", "--dry-run"][..], &["plan"]] {
+        let no = db.tg(words);
+        assert_eq!((no.exit, no.data["way_back"][0]["lasting"].as_bool()), (1, Some(true)), "{no:?}");
+    }
+    let refused = db.tg(&["restore", &made.text("id")]);
+    assert_eq!(refused.exit, 3, "{refused:?}");
+    let hint = refused.data["error"]["hint"].as_str().unwrap();
+    assert!(hint.contains("pg_hba.conf") && hint.contains("host all terragnos"), "{hint}");
+    assert_eq!(db.siblings(), 0);
+    // The line that was said is all that it takes.
+    let line = line.split(": ").last().unwrap();
+    let both = format!("{rules}{line}\nhost all all 127.0.0.1/32 scram-sha-256\n");
+    db.inside(&["sh", "-c", "cat >$PGDATA/pg_hba.conf"], both.as_bytes());
+    db.psql("postgres", "SELECT pg_reload_conf()");
+    while db.psql(
+        "postgres",
+        "SELECT count(*) FROM pg_hba_file_rules WHERE 'all' = ANY (database) AND type = 'host'",
+    ) == "0"
+    {}
+    ok(&db.tg(&["plan"]));
+    ok(&db.tg(&["restore", &made.text("id")]));
+}
+
+#[test]
+fn a_clock_that_was_ahead_makes_no_backup_fresh_and_none_the_newest() {
+    let db = &Database::create("clock", CONTENT);
+    let ahead = db.tg(&["create"]);
+    ok(&ahead);
+    db.reseal(&db.path("backups").join(ahead.text("id")), |manifest| {
+        manifest["created"] = json!("2999-01-01T00:00:00Z");
+    });
+    let moved = db.path("backups").join("29990101T000000Z-x-aaaaaa");
+    fs::rename(db.path("backups").join(ahead.text("id")), &moved).unwrap();
+    ok(&db.tg(&["check"]));
+    let alone = db.tg(&["check", "--max-age", "24h"]);
+    assert_eq!((alone.exit, &alone.data["fresh"]), (1, &Value::Null), "{alone:?}");
+    assert!(alone.text("reason").contains("has not come yet"), "{alone:?}");
+    assert_eq!(warnings(&alone, "clock").len(), 1);
+    db.sql("DELETE FROM staging");
+    let later = db.tg(&["create"]);
+    ok(&later);
+    let fresh = db.tg(&["check", "--max-age", "24h"]);
+    ok(&fresh);
+    assert_eq!((&fresh.data["newest"]["id"], &fresh.data["fresh"]), (&later.data["id"], &json!(true)));
+    let latest = db.tg(&["restore", "--latest", "--dry-run"]);
+    ok(&latest);
+    assert_eq!(latest.data["id"], later.data["id"], "the server's transactions say so");
+    assert_eq!(warnings(&latest, "clock").len(), 1, "{latest:?}");
+}
+
+#[test]
+fn a_forged_manifest_has_nothing_written_outside_and_is_told_as_damaged() {
+    let db = &mut Database::create("forged", CONTENT);
+    let recipient = db.identity("key");
+    db.set("TG_AGE_RECIPIENTS", &recipient);
+    let made = db.tg(&["create"]);
+    ok(&made);
+    let backup = db.path("backups").join(made.text("id"));
+    // What a file of ours is when it is decrypted, at a place of the author's choice.
+    let target = db.path("planted.age");
+    fs::copy(backup.join("globals.sql.age"), &target).unwrap();
+    db.reseal(&backup, |manifest| {
+        let mut more = manifest["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|f| f["path"] == "globals.sql.age")
+            .unwrap()
+            .clone();
+        more["path"] = json!("../../planted.age");
+        manifest["files"].as_array_mut().unwrap().push(more);
+    });
+    let key = db.path("key").display().to_string();
+    let refused = db.tg(&["verify", &made.text("id"), "--identity", &key]);
+    assert_eq!((refused.exit, refused.code()), (3, "damaged".into()), "{refused:?}");
+    assert!(
+        refused.data["error"]["message"].as_str().unwrap().contains("is not a plain path"),
+        "{refused:?}"
+    );
+    assert!(!db.path("planted").exists());
+    let pruned = db.tg(&["prune", "--keep-last", "1"]);
+    ok(&pruned);
+    assert!(target.exists() && backup.exists(), "it is left to a person");
+}
