@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 use tg_core::Error as CoreError;
+use tg_core::backup::readable::Readable;
 use tg_core::process::{self, Stream};
 
 use crate::context::Context;
@@ -48,6 +49,27 @@ impl<'a> Call<'a> {
 
     pub(crate) fn unless(self, give_up: &'a (dyn Fn() -> bool + Sync)) -> Self {
         Call { give_up, ..self }
+    }
+
+    /// Runs one that reads a backup, decrypted on its way where that is needed.
+    pub(crate) fn reading(
+        name: &'a str,
+        files: &'a Readable,
+        ctx: &Context,
+        command: &'a (dyn Fn(&str) -> Vec<String> + Sync),
+    ) -> Result<(), Error> {
+        let sealed = match files {
+            Readable::Plain(path) => return Call::new(name, path, command).run(ctx),
+            Readable::Sealed(sealed) => sealed,
+        };
+        if let Some(container) = &ctx.target.container {
+            let ended =
+                sidecar::run_sealed(ctx, container, &Call::new(name, ctx.state.root(), command), sealed);
+            ctx.session.check(&format!("running {name}"))?;
+            return ended;
+        }
+        let nameless = sealed.nameless(ctx.state.root())?;
+        Call::new(name, nameless.path(), command).run(ctx)
     }
 
     /// Runs it to its end.

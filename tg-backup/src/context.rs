@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 use tg_core::backup::crypt::Identities;
 use tg_core::backup::readable::Readable;
+use tg_core::backup::sealed;
 use tg_core::backup::store::Store;
 use tg_core::backup::{Entry, Manifest};
 use tg_core::database::Target;
@@ -82,6 +83,7 @@ impl<'a> Context<'a> {
         let lock = self.session.begin_change(&self.state)?;
         Turn::begin(lock, || {
             self.maker(crate::TOOL).sweep(self.engine()?)?;
+            sealed::sweep(self.state.root());
             clients::sweep(self)
         })
     }
@@ -117,7 +119,7 @@ impl<'a> Context<'a> {
             _ => Identities::default(),
         };
         self.session.check("reading the backup")?;
-        Ok(Readable::of(&self.store, entry, manifest, identities.unwrap_or(&own))?)
+        Ok(Readable::of(entry, manifest, identities.unwrap_or(&own))?)
     }
 
     /// A connection beside the database, for what can't be done from inside it.

@@ -1,12 +1,11 @@
 //! A fresh database made from a backup: complete and compared before anybody hears of it.
 
-use std::path::Path;
-
 use serde_json::json;
 use tg_core::backup::DATA;
 use tg_core::backup::Depth;
 use tg_core::backup::Error as BackupError;
 use tg_core::backup::manifest::Manifest;
+use tg_core::backup::readable::Readable;
 use tg_core::backup::store::Entry;
 use tg_core::sql::conninfo;
 use tg_core::throwaway::jobs;
@@ -52,7 +51,7 @@ pub(crate) fn build(
     let built = ctx.change("restore-data", &format!("restore {} into {name}", entry.id), intent, || {
         cluster.execute(&manifest.database.create(&name))?;
         cluster.execute(&comment(&name, Some(&mark.text())))?;
-        fill(ctx, files.path(), &name)?;
+        fill(ctx, &files, &name)?;
         compare(ctx, &name, manifest, depth)?;
         cluster.execute_all(&manifest.database.dress(&name))?;
         let oid = cluster.find(&name)?.map(|(oid, _)| oid).ok_or_else(|| Error::NoDatabase(name.clone()))?;
@@ -68,7 +67,7 @@ pub(crate) fn build(
     built
 }
 
-fn fill(ctx: &Context, files: &Path, name: &str) -> Result<(), Error> {
+fn fill(ctx: &Context, files: &Readable, name: &str) -> Result<(), Error> {
     let command = |at: &str| {
         [
             "pg_restore".into(),
@@ -80,7 +79,7 @@ fn fill(ctx: &Context, files: &Path, name: &str) -> Result<(), Error> {
         ]
         .into()
     };
-    Call::new("pg_restore", files, &command).run(ctx)
+    Call::reading("pg_restore", files, ctx, &command)
 }
 
 /// pg_restore's exit code does not prove that the rows are there: reading them does.

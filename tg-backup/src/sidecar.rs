@@ -4,9 +4,12 @@
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use tg_core::backup::sealed::Sealed;
 use tg_core::container::Container;
 use tg_core::engine::Engine;
-use tg_core::job::{Job, Limits};
+use tg_core::job::Job;
+use tg_core::process::Stream;
+use tg_core::throwaway::ROOT;
 
 use crate::clients::{Access, Call, Complaints, passfile};
 use crate::context::Context;
@@ -15,6 +18,11 @@ use crate::error::Error;
 /// Where the backup's directory is inside.
 const BACKUP: &str = "/backup";
 const PASSFILE: &str = "/run/tg.pgpass";
+/// Where the volume is into which a backup is decrypted, and the directory in it.
+const PLAIN: &str = "/plain";
+const DIRECTORY: &str = "backup";
+/// A client may take as long as it takes.
+const FOREVER: Duration = Duration::from_hours(7 * 24);
 /// How often a running client is asked whether it shall end.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -22,26 +30,74 @@ const TICK: Duration = Duration::from_millis(200);
 pub(crate) fn run(ctx: &Context, container: &Container, call: &Call) -> Result<(), Error> {
     let passfile = passfile(ctx)?;
     let mode = if call.access == Access::Read { ":ro" } else { "" };
-    let own = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-    let mut environment = vec![format!("PGPASSFILE={PASSFILE}"), format!("PGAPPNAME={}", crate::TOOL)];
-    environment.extend(ctx.target.client_environment().iter().map(|(name, value)| format!("{name}={value}")));
     let job = Job {
-        name: format!("tg-backup-{}-{}", call.name, ctx.session.run),
-        image: container.image_id.clone(),
         command: (call.command)(BACKUP),
-        environment,
         mounts: vec![
             format!("{}:{BACKUP}{mode}", call.directory.display()),
             format!("{}:{PASSFILE}:ro", passfile.path().display()),
         ],
-        volumes_from: Vec::new(),
-        aliases: Vec::new(),
-        network: format!("container:{}", container.id),
-        user: format!("{}:{}", own.0, own.1),
-        limits: Limits::default(),
-        labels: ctx.maker(crate::TOOL).labels_of_run(),
+        ..job(ctx, container, call)
     };
     ended(ctx, call, &job)
+}
+
+/// What is the same for each of them.
+fn job(ctx: &Context, container: &Container, call: &Call) -> Job {
+    let (user, group) = own();
+    let mut environment = vec![format!("PGPASSFILE={PASSFILE}"), format!("PGAPPNAME={}", crate::TOOL)];
+    environment.extend(ctx.target.client_environment().iter().map(|(name, value)| format!("{name}={value}")));
+    Job {
+        name: format!("tg-backup-{}-{}", call.name, ctx.session.run),
+        image: container.image_id.clone(),
+        environment,
+        network: format!("container:{}", container.id),
+        user: format!("{user}:{group}"),
+        labels: ctx.maker(crate::TOOL).labels_of_run(),
+        ..Job::default()
+    }
+}
+
+/// The same on a backup that has to be decrypted: in a container that ends when we do, and into a volume that goes with it.
+pub(crate) fn run_sealed(
+    ctx: &Context,
+    container: &Container,
+    call: &Call,
+    sealed: &Sealed,
+) -> Result<(), Error> {
+    let passfile = passfile(ctx)?;
+    let (user, group) = own();
+    let job = Job {
+        command: Vec::new(),
+        mounts: vec![format!("{}:{PASSFILE}:ro", passfile.path().display())],
+        volumes: vec![PLAIN.into()],
+        user: ROOT.into(),
+        ..job(ctx, container, call)
+    };
+    let engine = Engine::connect()?;
+    let (id, _lifeline) = engine.begin_tied(&job)?;
+    let mut complaints = Complaints::of(ctx, call);
+    let work = || -> Result<Option<(i64, String)>, Error> {
+        sealed.bring(&engine, &id, (PLAIN, DIRECTORY), (user, group), ctx.session)?;
+        let words = (call.command)(&format!("{PLAIN}/{DIRECTORY}"));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        ctx.session.emit.explain(&format!("running {} in container {}", words.join(" "), job.name));
+        let given_up = || ctx.session.check("").is_err() || (call.give_up)();
+        Ok(engine.exec_as(&id, Some(&format!("{user}:{group}")), &words, FOREVER, given_up)?)
+    };
+    let ended = work();
+    // What it runs ends with it.
+    let removed = engine.remove_own(&id);
+    let Some((code, text)) = ended? else {
+        ctx.session.check(&format!("running {}", call.name))?;
+        return complaints.conclude(-1);
+    };
+    removed?;
+    text.lines().for_each(|line| complaints.hear(Stream::Stderr, line));
+    complaints.conclude(code)
+}
+
+fn own() -> (u32, u32) {
+    (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw())
 }
 
 fn ended(ctx: &Context, call: &Call, job: &Job) -> Result<(), Error> {

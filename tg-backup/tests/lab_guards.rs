@@ -6,6 +6,7 @@
 mod lab_stack;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -196,4 +197,56 @@ fn a_forged_manifest_has_nothing_written_outside_and_is_told_as_damaged() {
     let pruned = db.tg(&["prune", "--keep-last", "1"]);
     ok(&pruned);
     assert!(target.exists() && backup.exists(), "it is left to a person");
+}
+
+/// Every path below a directory.
+fn below(root: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root).into_iter().flatten().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn what_a_killed_run_had_decrypted_was_never_beside_the_backup_and_is_gone_with_it() {
+    let noise = "CREATE EXTENSION pgcrypto; CREATE TABLE noise (id int PRIMARY KEY, v bytea); \
+        INSERT INTO noise SELECT g, gen_random_bytes(1024) FROM generate_series(1, 24 * 1024) AS g";
+    let db = &mut Database::create("plain", noise);
+    let recipient = db.identity("key");
+    db.set("TG_AGE_RECIPIENTS", &recipient);
+    let made = db.tg(&["create"]);
+    ok(&made);
+    let (id, key) = (made.text("id"), db.path("key").display().to_string());
+    let there = below(&db.path("backups"));
+    for (words, part, plain) in [
+        (["verify", &id, "--identity", &key], "tg-backup-verify", "/verify/plain-*/data/toc.dat"),
+        (["restore", &id, "--identity", &key], "tg-backup", "/plain/backup/data/toc.dat"),
+    ] {
+        let mut killed = db.start(&words);
+        db.await_in_container_of(part, plain);
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        assert_eq!(below(&db.path("backups")), there, "{words:?}");
+        // Nobody runs the tool again: the engine alone takes them away.
+        db.await_nothing_in_docker();
+    }
+    ok(&db.tg(&["restore", &id, "--identity", &key]));
+    assert_eq!(db.left_in_docker(), Vec::<String>::new());
+}
+
+#[test]
+fn an_encrypted_backup_of_a_database_outside_the_project_comes_back_without_a_plain_file() {
+    let db = &mut Database::create("outside", CONTENT);
+    db.outside();
+    let recipient = db.identity("key");
+    db.set("TG_AGE_RECIPIENTS", &recipient);
+    let before = db.fingerprint();
+    let made = db.tg(&["create"]);
+    if made.code() == "client-too-old" {
+        return;
+    }
+    ok(&made);
+    let key = db.path("key").display().to_string();
+    ok(&db.tg(&["restore", &made.text("id"), "--identity", &key]));
+    assert_eq!(db.fingerprint(), before);
+    let left = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(".tg-plain-");
+    assert!(!fs::read_dir(db.path("state")).unwrap().any(|entry| left(&entry.unwrap().path())));
 }

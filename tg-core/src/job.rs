@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::container::LogOutput;
-use bollard::models::{ContainerCreateBody, EndpointSettings, HostConfig, NetworkingConfig};
+use bollard::models::{
+    ContainerCreateBody, EndpointSettings, HostConfig, Mount, MountType, MountVolumeOptions, NetworkingConfig,
+};
 use bollard::query_parameters as query;
 use futures_util::StreamExt;
 
@@ -40,6 +42,10 @@ pub struct Job {
     pub labels: HashMap<String, String>,
     /// What it may take of the host.
     pub limits: Limits,
+    /// Where volumes of its own are, which go with it.
+    pub volumes: Vec<String>,
+    /// Whether it ends with whoever is attached to its input, and is removed then.
+    pub tied: bool,
 }
 
 /// What a container may take of the host; all of it where nothing is said.
@@ -103,7 +109,12 @@ impl Engine {
             env: Some(job.environment.clone()),
             user: Some(job.user.clone()),
             labels: Some(job.labels.clone()),
+            attach_stdin: Some(job.tied),
+            open_stdin: Some(job.tied),
+            stdin_once: Some(job.tied),
             host_config: Some(HostConfig {
+                auto_remove: Some(job.tied),
+                mounts: Some(job.volumes.iter().map(|at| own_volume(at, &job.labels)).collect()),
                 binds: Some(job.mounts.clone()),
                 volumes_from: Some(job.volumes_from.clone()),
                 network_mode: Some(job.network.clone()),
@@ -135,5 +146,16 @@ impl Engine {
             };
             Ok([lines(out, Stream::Stdout), lines(err, Stream::Stderr)].concat())
         })
+    }
+}
+
+/// A volume without a name: the engine removes it with its container.
+fn own_volume(at: &str, labels: &HashMap<String, String>) -> Mount {
+    let options = MountVolumeOptions { labels: Some(labels.clone()), ..MountVolumeOptions::default() };
+    Mount {
+        target: Some(at.to_owned()),
+        typ: Some(MountType::VOLUME),
+        volume_options: Some(options),
+        ..Mount::default()
     }
 }

@@ -34,6 +34,7 @@ pub mod interrupt;
 pub mod job;
 pub mod journal;
 mod lifecycle;
+pub mod lifeline;
 pub mod lock;
 pub mod logs;
 pub mod messages;

@@ -11,7 +11,7 @@ use tg_core::backup::manifest::Manifest;
 use tg_core::clock::milliseconds;
 use tg_core::deadline::Deadline;
 use tg_core::process;
-use tg_core::throwaway::{BACKUPS, HOME, ROOT, SERVER_USER, Throwaway};
+use tg_core::throwaway::{HOME, ROOT, SERVER_USER, Throwaway};
 
 use crate::compare::difference;
 use crate::context::Context;
@@ -154,8 +154,7 @@ fn unpack(server: &Throwaway, chain: &[&Path]) -> Result<String, Error> {
     server.give_home()?;
     let mut parts = Vec::new();
     for (i, directory) in chain.iter().enumerate() {
-        let name = directory.file_name().unwrap_or_default().to_string_lossy();
-        let (from, to) = (format!("{BACKUPS}/{name}/{DATA}"), format!("{HOME}/part{i}"));
+        let (from, to) = (format!("{}/{DATA}", server.place(directory)), format!("{HOME}/part{i}"));
         // The files are readable to us alone, and that is root inside; tar keeps their owner.
         let (code, text) = server.exec(ROOT, &["sh", "-c", UNPACK, "sh", &from, &to])?;
         if code != 0 {

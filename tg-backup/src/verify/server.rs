@@ -1,12 +1,11 @@
 //! The server that a proof restores into.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tg_core::backup::Method;
 use tg_core::backup::crypt::Identities;
 use tg_core::backup::database::Database;
 use tg_core::backup::manifest::Manifest;
-use tg_core::backup::readable::Readable;
 use tg_core::backup::store::Entry;
 use tg_core::lock;
 use tg_core::ours::Turn;
@@ -89,9 +88,10 @@ impl<'a> Server<'a> {
             {
                 fresh::check(ctx, part, below)?;
             }
-            files.push(ctx.readable(part, part.manifest.as_ref().map_or(manifest, |m| m), identities)?);
+            let files_of = ctx.readable(part, part.manifest.as_ref().map_or(manifest, |m| m), identities)?;
+            files.push(self.throwaway.bring(&files_of)?);
         }
-        let paths: Vec<&Path> = files.iter().map(Readable::path).collect();
+        let paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         match (manifest.method, paths.as_slice()) {
             (Method::Dump, [path]) => prove::run(ctx, &self.throwaway, path, manifest),
             _ => physical::prove::run(ctx, &self.throwaway, &paths, manifest),

@@ -371,6 +371,29 @@ impl Database {
         format!("label=tg.state={}", self.path("state").display())
     }
 
+    /// Waits until a file of this pattern is in the container of a part of the tool.
+    pub(crate) fn await_in_container_of(&self, part: &str, pattern: &str) {
+        let (tool, label) = (format!("label=tg.tool={part}"), self.label());
+        let begun = Instant::now();
+        let has = |name: &String| {
+            let mut command = Command::new("docker");
+            command.args(["exec", name, "sh", "-c", &format!("ls {pattern}")]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+        };
+        while !containers(&[&tool, &label]).iter().any(has) {
+            assert!(begun.elapsed() < PATIENCE, "{part} has no {pattern}");
+        }
+    }
+
+    /// Waits until the engine has taken away whatever was ours.
+    pub(crate) fn await_nothing_in_docker(&self) {
+        let begun = Instant::now();
+        while !self.left_in_docker().is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "{:?}", self.left_in_docker());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// Waits until a part of the tool has a container.
     pub(crate) fn await_container_of(&self, part: &str) {
         let (tool, label) = (format!("label=tg.tool={part}"), self.label());

@@ -12,6 +12,7 @@ pub mod method;
 pub mod order;
 pub mod readable;
 pub mod relative;
+pub mod sealed;
 pub mod setting;
 pub mod store;
 #[cfg(any(test, feature = "synthetic"))]

@@ -4,22 +4,23 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::backup::crypt::SUFFIX;
+use crate::backup::digest::FileEntry;
 use crate::backup::{DATA, Database, Error, GLOBALS, Manifest};
 use crate::bytes::unsigned;
 use crate::process;
 use crate::sql::{conninfo, ident};
 use crate::throwaway::restore_log;
-use crate::throwaway::server::{BACKUPS, ROOT, Throwaway};
+use crate::throwaway::server::{ROOT, Throwaway};
 
 const TICK: Duration = Duration::from_secs(1);
 const SIZE: &str = "SELECT pg_catalog.pg_database_size($1::text::name)";
 
 impl Throwaway<'_> {
-    /// Restores a dump, whose files are in the directory of backups, as a database of its own name.
+    /// Restores a dump, whose files are in the directory of backups or were brought in, as a database of its own name.
     pub fn restore(&self, files: &Path, manifest: &Manifest) -> Result<(), Error> {
-        let name = files.file_name().unwrap_or_default().to_string_lossy();
-        let place = format!("{BACKUPS}/{name}");
-        roles(self, files, manifest, &place)?;
+        let place = self.place(files);
+        roles(self, manifest, &place)?;
         let database = Database { tablespace: "pg_default".into(), ..manifest.database.clone() };
         self.connect("template1")?.batch_execute(&database.create(&database.name))?;
         restore(self, manifest, &place)
@@ -47,9 +48,10 @@ pub fn jobs() -> usize {
 
 /// The very file that a person would run, where there is one; else the roles by name, who can own
 /// and be granted but not log in.
-fn roles(server: &Throwaway, files: &Path, manifest: &Manifest, place: &str) -> Result<(), Error> {
+fn roles(server: &Throwaway, manifest: &Manifest, place: &str) -> Result<(), Error> {
     let bootstrap = &manifest.database.bootstrap_role;
-    if !files.join(GLOBALS).is_file() {
+    let is_globals = |file: &FileEntry| file.path.as_str().trim_end_matches(SUFFIX) == GLOBALS;
+    if !manifest.files.iter().any(is_globals) {
         let mut client = server.connect("template1")?;
         for role in manifest.roles.iter().filter(|role| *role != bootstrap) {
             client.batch_execute(&format!("CREATE ROLE {} NOLOGIN", ident(role)))?;

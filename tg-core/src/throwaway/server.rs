@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::backup::readable::Readable;
 use crate::backup::{Database, Error};
 use crate::bytes::{free, unsigned};
 use crate::database::{Client, Target};
 use crate::engine::{Engine, conflict};
 use crate::job::{Job, Limits};
+use crate::lifeline::Lifeline;
 use crate::ours::Maker;
 use crate::state::State;
 use crate::{Error as CoreError, Session, atomic_file, host, process};
@@ -18,12 +20,14 @@ use crate::{Error as CoreError, Session, atomic_file, host, process};
 /// Inside the container: what the server writes.
 pub const HOME: &str = "/verify";
 const SOCKET: &str = "/verify-socket";
+/// What was decrypted is below the server's home, in a directory that begins so.
+const PLAIN: &str = "plain-";
 /// Inside the container: the directory of backups, which it can't write.
 pub const BACKUPS: &str = "/backups";
 const SOCKET_PREFIX: &str = ".tg-verify-";
 /// A socket's path may have 107 bytes; what follows the directory has 40.
 const LONGEST_SOCKET_DIR: usize = 60;
-/// Nothing runs for longer than this, even if nobody is left to end it.
+/// No command runs for longer than this.
 const LIFETIME: Duration = Duration::from_hours(24);
 /// Everybody else's processors come first: this weight is an eighth of theirs.
 const CPU_SHARES: i64 = 128;
@@ -58,6 +62,8 @@ pub struct Throwaway<'a> {
     engine: Engine,
     name: String,
     id: String,
+    /// With it the container ends, also where nobody is left to end it.
+    lifeline: Option<Lifeline>,
     socket: TempDir,
     bootstrap_role: String,
 }
@@ -96,17 +102,18 @@ impl<'a> Throwaway<'a> {
         let engine = Engine::connect(&maker.session.bounds())?;
         space(&engine, kind.bytes)?;
         let name = format!("{}-{}", maker.name, maker.session.run);
-        engine.create_volume(&name, &maker.labels())?;
         let mut server = Throwaway {
             maker,
             backups,
             engine,
             id: String::new(),
+            lifeline: None,
             socket: socket(maker.state.root())?,
             bootstrap_role: kind.bootstrap_role.to_owned(),
             name,
         };
-        server.id = server.engine.begin(&server.job(kind))?;
+        let (id, lifeline) = server.engine.begin_tied(&server.job(kind))?;
+        (server.id, server.lifeline) = (id, Some(lifeline));
         Ok(server)
     }
 
@@ -116,9 +123,8 @@ impl<'a> Throwaway<'a> {
             image: kind.image.to_owned(),
             environment: kind.environment.clone(),
             volumes_from: kind.volumes_from.clone(),
-            command: vec!["sleep".into(), LIFETIME.as_secs().to_string()],
+            volumes: vec![HOME.into()],
             mounts: vec![
-                format!("{}:{HOME}", self.name),
                 format!("{}:{SOCKET}", self.socket_dir().display()),
                 format!("{}:{BACKUPS}:ro", self.backups.display()),
             ],
@@ -137,6 +143,7 @@ impl<'a> Throwaway<'a> {
                 cpu_shares: Some(CPU_SHARES),
                 pids: Some(PIDS),
             },
+            ..Job::default()
         }
     }
 
@@ -211,6 +218,27 @@ impl<'a> Throwaway<'a> {
         }
     }
 
+    /// Brings the files of a backup in, where they have to be decrypted: into the server's own volume, which goes with us.
+    /// Where they are, as [`Self::restore`] takes it.
+    pub fn bring(&self, files: &Readable) -> Result<PathBuf, Error> {
+        let sealed = match files {
+            Readable::Plain(path) => return Ok(path.clone()),
+            Readable::Sealed(sealed) => sealed,
+        };
+        let session = self.maker.session;
+        enough_room(&self.engine, sealed.bytes()?)?;
+        let name = format!("{PLAIN}{}", ulid::Ulid::generate().to_string().to_lowercase());
+        sealed.bring(&self.engine, &self.id, (HOME, &name), (0, 0), session)?;
+        Ok(Path::new(HOME).join(name))
+    }
+
+    /// A backup's files as the server's container sees them.
+    #[must_use]
+    pub fn place(&self, files: &Path) -> String {
+        let name = files.file_name().unwrap_or_default().to_string_lossy();
+        if files.starts_with(HOME) { files.display().to_string() } else { format!("{BACKUPS}/{name}") }
+    }
+
     /// A connection as the superuser.
     pub fn connect(&self, database: &str) -> Result<Client, Error> {
         Ok(self.target(database).connect(self.maker.name, None)?)
@@ -253,7 +281,6 @@ impl Throwaway<'_> {
     /// Removes it before its time. What can't be removed now is swept by the next one.
     pub fn remove(&self) {
         let _ = self.engine.remove_own(&self.name);
-        let _ = self.engine.remove_volume(&self.name);
     }
 }
 
@@ -273,9 +300,13 @@ pub fn memory() -> u64 {
 
 /// Enough room where volumes are, as far as this host can see it.
 fn space(engine: &Engine, bytes: i64) -> Result<(), Error> {
+    enough_room(engine, unsigned(bytes).saturating_mul(SPACE))
+}
+
+/// The same for so many bytes.
+fn enough_room(engine: &Engine, needed: u64) -> Result<(), Error> {
     let Some(root) = engine.root_directory()? else { return Ok(()) };
     let Ok(free) = free(Path::new(&root)) else { return Ok(()) };
-    let needed = unsigned(bytes) * SPACE;
     if free < needed { Err(Error::NoSpace { directory: root, free, needed }) } else { Ok(()) }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use postgres::Client;
+use tg_core::backup::readable::Readable;
 use tg_core::backup::{Database, Manifest};
 use tg_core::database::Client;
 use tg_core::database::{Target, ident};
@@ -46,7 +48,7 @@ impl<'a> Arena<'a> {
     pub(super) fn open(
         ctx: &'a Context<'a>,
         maker: Maker<'a>,
-        (store, files): (&'a Path, &Path),
+        (store, files): (&'a Path, &Readable),
         manifest: &Manifest,
         image: &str,
         memory: Option<u64>,
@@ -74,7 +76,7 @@ impl<'a> Arena<'a> {
                 .join(",");
         }
         server.initialize(&like, &SETTINGS)?;
-        server.restore(files, manifest)?;
+        server.restore(&server.bring(files)?, manifest)?;
         let arena = Arena { ctx, server, database: manifest.database.clone(), network, counts: counts == 0 };
         arena.prepare()?;
         Ok(arena)

@@ -54,13 +54,13 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &RehearseOptions) -> Re
     let _turn = leftovers::begin(&ctx, &maker)?;
     let _read = entry.hold()?;
     let identities = Identities::of(&ctx.project, options.identity.as_deref())?;
-    let files = Readable::of(&store, &entry, &manifest, &identities)?;
+    let files = Readable::of(&entry, &manifest, &identities)?;
     let live = subject::live(&ctx)?;
     let image = ctx.target.container.as_ref().map(|c| c.image_id.clone());
     let image =
         image.or_else(|| manifest.image.as_ref().map(|i| i.id.clone())).ok_or(MigrateError::NoImage)?;
     session.emit.explain("restoring the backup");
-    let arena = Arena::open(&ctx, maker, (store.root(), files.path()), &manifest, &image, options.memory)?;
+    let arena = Arena::open(&ctx, maker, (store.root(), &files), &manifest, &image, options.memory)?;
     let rehearsal = Rehearsal {
         ctx: &ctx,
         old: Stage::at(&ctx, &maker, &arena.network, (&from, "old"))?,
