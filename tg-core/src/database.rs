@@ -1,24 +1,20 @@
 //! The project's database: where it is, and a connection to it.
 
+use std::net::IpAddr;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
-use postgres::config::Host;
 use postgres::error::SqlState;
-use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use postgres::{Client, Config};
 
-use crate::bounds::Bounds;
-pub use crate::client::{Client, Notices, QueryError, Transaction, Values};
+use crate::connection_string::ConnectionString;
 use crate::container::Container;
 use crate::engine::Engine;
 use crate::project::Project;
 use crate::session::Session;
 use crate::settings::process_env;
-use crate::sql::describe;
-pub use crate::sql::{ident, literal};
-use crate::tls::{self, Tls};
+pub use crate::sql::{describe, ident, literal};
+use crate::tls::Tls;
 use crate::{Error, passfile};
 
 /// PostgreSQL's port.
@@ -58,7 +54,8 @@ pub struct Target {
     inside: u16,
     password: Option<String>,
     tls: Tls,
-    bounds: Bounds,
+    /// What the server's certificate must be of, where that is not how we reach it.
+    server_name: Option<String>,
 }
 
 impl Target {
@@ -114,8 +111,8 @@ impl Target {
                 container: None,
                 inside: PORT,
                 password: of("POSTGRES_PASSWORD"),
-                tls: Tls::Off,
-                bounds: Bounds::none(),
+                tls: Tls::PREFER,
+                server_name: None,
             });
         }
         let services = project.api.iter().chain(&project.worker).chain(std::iter::once(&project.migrate));
@@ -132,24 +129,25 @@ impl Target {
 
     /// Parses a URL; `origin` says where it was written and nothing of its content is repeated.
     pub fn from_url(text: &str, origin: &str) -> Result<Self, Error> {
-        let wrong =
-            |problem: String| Error::Setting { key: "database URL".into(), origin: origin.into(), problem };
-        let (base, tls) = tls::split(text.trim()).map_err(wrong)?;
-        let config = Config::from_str(&base).map_err(|e| wrong(e.to_string()))?;
-        let host = match config.get_hosts().first() {
-            Some(Host::Tcp(host)) => host.clone(),
-            Some(Host::Unix(path)) => path.display().to_string(),
-            None => return Err(wrong("no host".into())),
-        };
-        let user = config.get_user().ok_or_else(|| wrong("no user".into()))?.to_owned();
-        let port = config.get_ports().first().copied().unwrap_or(PORT);
+        let wrong = |problem| Error::Setting { key: "database URL".into(), origin: origin.into(), problem };
+        ConnectionString::parse(text).and_then(|written| Self::of_string(&written)).map_err(wrong)
+    }
+
+    /// A connection as it is written.
+    fn of_string(written: &ConnectionString) -> Result<Self, String> {
+        let tls = Tls::of(written)?;
+        let named = written.host().ok_or("no host")?.to_owned();
+        let user = written.get("user").ok_or("no user")?.to_owned();
+        let port = written.port().unwrap_or(PORT);
+        let address = written.get("hostaddr").and_then(|all| all.split(',').next()).map(str::to_owned);
         Ok(Target {
-            host,
+            server_name: tls.verifies_name().then(|| named.clone()),
+            host: address.unwrap_or(named),
             port,
-            name: config.get_dbname().unwrap_or(&user).to_owned(),
+            name: written.get("dbname").unwrap_or(&user).to_owned(),
             container: None,
             inside: port,
-            password: config.get_password().map(|p| String::from_utf8_lossy(p).into_owned()),
+            password: written.get("password").map(str::to_owned),
             user,
             tls,
             bounds: Bounds::none(),
@@ -190,8 +188,8 @@ impl Target {
             container: None,
             inside: PORT,
             password: None,
-            tls: Tls::Off,
-            bounds,
+            tls: Tls::OFF,
+            server_name: None,
         }
     }
 
@@ -205,16 +203,17 @@ impl Target {
     /// server's container where it has one, else on this host. The password is not among it.
     #[must_use]
     pub fn client_environment(&self) -> Vec<(&'static str, String)> {
-        let (host, port) = match self.container {
-            Some(_) => ("127.0.0.1", self.inside),
-            None => (self.host.as_str(), self.port),
+        let (host, port) = match (&self.container, &self.server_name) {
+            (Some(_), _) => ("127.0.0.1", self.inside),
+            (None, Some(name)) => (name.as_str(), self.port),
+            (None, None) => (self.host.as_str(), self.port),
         };
         let mut all =
             vec![("PGHOST", host.to_owned()), ("PGPORT", port.to_string()), ("PGUSER", self.user.clone())];
-        if let (Tls::Verified(roots), None) = (&self.tls, &self.container) {
-            let roots = roots.as_ref().map_or_else(|| "system".into(), |path| path.display().to_string());
-            all.extend([("PGSSLMODE", "verify-full".into()), ("PGSSLROOTCERT", roots)]);
+        if self.container.is_none() && host != self.host {
+            all.push(("PGHOSTADDR", self.host.clone()));
         }
+        all.extend(self.tls.environment(self.container.is_some()));
         all
     }
 
@@ -237,27 +236,22 @@ impl Target {
         notices: impl Fn() -> Notices,
     ) -> Result<Client, Error> {
         let mut config = Config::new();
+        match (&self.server_name, self.host.parse::<IpAddr>()) {
+            (Some(name), Ok(address)) => config.host(name).hostaddr(address),
+            _ => config.host(&self.host),
+        };
         config
-            .host(&self.host)
             .port(self.port)
             .user(&self.user)
             .dbname(other.unwrap_or(&self.name))
             .application_name(tool)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .ssl_mode(if self.tls == Tls::Off { SslMode::Disable } else { SslMode::Require });
+            .connect_timeout(CONNECT_TIMEOUT);
         if let Some(password) = &self.password {
             config.password(password);
         }
-        let connect =
-            |config: &Config| Client::connect(config, self.tls.connector()?, &self.bounds, notices());
-        let quiet = config.clone().options(FIRE_NOTHING).to_owned();
-        let made = match connect(&quiet)? {
-            Err(error) if does_not_take(&error) => connect(&config)?,
-            made => made,
-        };
-        let mut client = made.map_err(|e| self.refused(&e))?;
-        client.query(UNHURRIED, &[])?;
-        Ok(client)
+        adjust(&mut config);
+        let client = self.tls.connect(&mut config, Config::connect)?;
+        client.map_err(|e| self.refused(&e))
     }
 
     fn refused(&self, error: &postgres::Error) -> Error {
@@ -312,17 +306,6 @@ fn url_file(project: &Project, flags: &DatabaseFlags) -> Result<Option<(String, 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_url_that_asks_for_tls_is_never_connected_plainly() {
-        for mode in ["require", "verify-ca", "verify-full"] {
-            let target =
-                Target::from_url(&format!("postgres://u:p@h/d?sslmode={mode}&sslrootcert=/ca.pem"), "x")
-                    .unwrap();
-            assert_eq!(target.tls, Tls::Verified(Some("/ca.pem".into())));
-        }
-        assert!(Target::from_url("postgres://u:p@h/d?sslmode=maybe", "x").is_err());
-    }
 
     #[test]
     fn an_error_about_a_url_does_not_repeat_it() {

@@ -12,6 +12,7 @@ pub mod cli;
 mod client;
 pub mod clock;
 pub mod compose;
+mod connection_string;
 pub mod container;
 pub mod crash;
 pub mod database;

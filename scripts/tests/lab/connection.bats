@@ -40,11 +40,20 @@ url() {
   url "$address" "?sslmode=verify-full&sslrootcert=$BATS_TEST_TMPDIR/other.pem"
   gives 10 tg-vacuum report
   hint_given
-  url "$address" "?sslmode=require"
+  url "$address" "?sslmode=require&sslrootcert=$BATS_TEST_TMPDIR/other.pem"
   gives 10 tg-vacuum report
   url "$address" "?sslmode=verify-full&sslrootcert=/nonexistent.pem"
   gives 10 tg-vacuum report
   [[ $stderr == *nonexistent.pem* ]]
+}
+
+@test "without a word about TLS a server that has it is talked to by it, and require asks for no proof" {
+  address=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' tg-lab-db-1)
+  certify "$address"
+  url "$address" ""
+  gives 0 tg-vacuum report
+  url "$address" "?sslmode=require"
+  gives 0 tg-vacuum report
 }
 
 @test "a server without TLS is not talked to plainly when the URL asks for TLS" {
