@@ -73,7 +73,7 @@ pub(crate) fn run_sealed(
         user: ROOT.into(),
         ..job(ctx, container, call)
     };
-    let engine = Engine::connect()?;
+    let engine = Engine::connect(&ctx.session.bounds())?;
     let (id, _lifeline) = engine.begin_tied(&job)?;
     let mut complaints = Complaints::of(ctx, call);
     let work = || -> Result<Option<(i64, String)>, Error> {

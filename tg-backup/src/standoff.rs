@@ -3,8 +3,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use postgres::Client;
 use serde_json::json;
+use tg_core::database::Client;
 
 use crate::backends::Session;
 use crate::context::Context;

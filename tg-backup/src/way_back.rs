@@ -114,7 +114,7 @@ fn entrance_from(said: &str, name: &str, user: &str, address: Option<&str>) -> O
 }
 
 /// Room for a second database where the server keeps its data; nothing where we can't look.
-fn room(ctx: &Context, client: &mut postgres::Client, database: &Database) -> Option<Obstacle> {
+fn room(ctx: &Context, client: &mut tg_core::database::Client, database: &Database) -> Option<Obstacle> {
     let container = ctx.target.container.as_ref()?;
     let directory: String = client.query_opt(DATA_DIRECTORY, &[]).ok()??.get(0);
     let (code, text) = ctx.engine().ok()?.exec(&container.id, &["df", "-P", "-k", &directory]).ok()?;

@@ -13,8 +13,7 @@ use postgres::types::ToSql;
 use postgres::{Row, SimpleQueryMessage, Statement};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{AsyncMessage, CancelToken, Config, NoTls, Socket, ToStatement};
+use tokio_postgres::{AsyncMessage, CancelToken, Config, ToStatement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::Error;
@@ -105,7 +104,7 @@ pub struct Client {
     connection: Option<JoinHandle<()>>,
     runtime: Runtime,
     cancel: CancelToken,
-    tls: Option<MakeRustlsConnect>,
+    tls: MakeRustlsConnect,
     bounds: Bounds,
     /// No answer came to a question that was given up: the next one would be taken for it.
     lost: bool,
@@ -121,16 +120,13 @@ impl Client {
     /// Connects; the inner error is the server's, or that of the way to it.
     pub(crate) fn connect(
         config: &Config,
-        tls: Option<MakeRustlsConnect>,
+        tls: MakeRustlsConnect,
         bounds: &Bounds,
         notices: Notices,
     ) -> Result<Result<Self, postgres::Error>, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| Error::Sql(format!("no runtime for a connection: {e}")))?;
-        let made = match &tls {
-            Some(tls) => runtime.block_on(bounds.wait(ASKING, open(config, tls.clone(), notices)))?,
-            None => runtime.block_on(bounds.wait(ASKING, open(config, NoTls, notices)))?,
-        };
+        let made = runtime.block_on(bounds.wait(ASKING, open(config, tls.clone(), notices)))?;
         Ok(made.map(|(session, connection)| Client {
             cancel: session.cancel_token(),
             session: Some(session),
@@ -223,7 +219,7 @@ impl Client {
             let why = self.bounds.check(ASKING).err();
             return Err(QueryError::Ended(why.unwrap_or_else(|| Error::Sql(LOST.into())), None));
         };
-        let (bounds, stop) = (&self.bounds, stop(&self.cancel, self.tls.as_ref()));
+        let (bounds, stop) = (&self.bounds, self.cancel.cancel_query(self.tls.clone()));
         let answer = self.runtime.block_on(async {
             let mut question = pin!(question(session));
             let why = match bounds.wait(ASKING, &mut question).await {
@@ -232,7 +228,7 @@ impl Client {
             };
             // Nothing goes on behind our back: the server is told to stop, and has a moment to say that it has.
             let stopped = tokio::time::timeout(GRACE, join(stop, question)).await;
-            match stopped.map(|((), answer)| answer) {
+            match stopped.map(|(_, answer)| answer) {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(error)) => Err(QueryError::Ended(why, Some(error))),
                 Err(_) => Err(QueryError::Ended(why, None)),
@@ -247,25 +243,12 @@ impl Client {
     }
 }
 
-/// Has the server cancel what the session does.
-async fn stop(cancel: &CancelToken, tls: Option<&MakeRustlsConnect>) {
-    // Who can't be told is not waited for, either.
-    let _ = match tls {
-        Some(tls) => cancel.cancel_query(tls.clone()).await,
-        None => cancel.cancel_query(NoTls).await,
-    };
-}
-
 /// Connects, and spawns what drives the connection: the server's messages, heard as they come.
-async fn open<T>(
+async fn open(
     config: &Config,
-    tls: T,
+    tls: MakeRustlsConnect,
     notices: Notices,
-) -> Result<(tokio_postgres::Client, JoinHandle<()>), postgres::Error>
-where
-    T: MakeTlsConnect<Socket>,
-    T::Stream: Send + 'static,
-{
+) -> Result<(tokio_postgres::Client, JoinHandle<()>), postgres::Error> {
     let (session, mut connection) = config.connect(tls).await?;
     let drive = async move {
         let mut messages = pin!(poll_fn(|context| connection.poll_message(context)));
@@ -329,8 +312,6 @@ impl Drop for Transaction<'_> {
 mod tests {
     use std::time::Instant;
 
-    use tokio_postgres::config::SslMode;
-
     use super::*;
     use crate::mute::{Mute, on_a_port};
 
@@ -339,8 +320,10 @@ mod tests {
 
     fn connect(how: Mute, limit: Duration) -> Result<Result<Client, postgres::Error>, Error> {
         let mut config = Config::new();
-        config.host("127.0.0.1").port(on_a_port(how).port()).user("u").ssl_mode(SslMode::Disable);
-        Client::connect(&config, None, &Bounds::within(limit), Box::new(drop))
+        config.host("127.0.0.1").port(on_a_port(how).port()).user("u");
+        crate::tls::Tls::OFF.connect(&mut config, |config, tls| {
+            Client::connect(config, tls, &Bounds::within(limit), Box::new(drop))
+        })
     }
 
     #[test]

@@ -2,18 +2,22 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use postgres::error::SqlState;
-use postgres::{Client, Config};
+use tokio_postgres::Config;
 
+use crate::bounds::Bounds;
+pub use crate::client::{Client, Notices, QueryError, Transaction, Values};
 use crate::connection_string::ConnectionString;
 use crate::container::Container;
 use crate::engine::Engine;
 use crate::project::Project;
 use crate::session::Session;
 use crate::settings::process_env;
-pub use crate::sql::{describe, ident, literal};
+use crate::sql::describe;
+pub use crate::sql::{ident, literal};
 use crate::tls::Tls;
 use crate::{Error, passfile};
 
@@ -22,6 +26,11 @@ pub const PORT: u16 = 5432;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Nothing of the application's fires because we connect or define something: since 17, for superusers.
 const FIRE_NOTHING: &str = "-c event_triggers=off";
+const SILENCED_SINCE: i32 = 170_000;
+const VERSION: &str = "SELECT pg_catalog.current_setting('server_version_num')::int";
+const MAY_SILENCE: &str = "SELECT pg_catalog.has_parameter_privilege('event_triggers', 'SET')";
+/// Databases that nearly every server has.
+const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
 /// Limits that an administrator sets for the application's sessions must not end ours, as far as the server knows them.
 const UNHURRIED: &str = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.unnest(ARRAY['statement_timeout', \
     'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout']) AS known(name) \
@@ -56,6 +65,9 @@ pub struct Target {
     tls: Tls,
     /// What the server's certificate must be of, where that is not how we reach it.
     server_name: Option<String>,
+    bounds: Bounds,
+    /// Whether we may silence event triggers; known once it was asked.
+    silences: Arc<OnceLock<bool>>,
 }
 
 impl Target {
@@ -113,6 +125,8 @@ impl Target {
                 password: of("POSTGRES_PASSWORD"),
                 tls: Tls::PREFER,
                 server_name: None,
+                bounds: Bounds::none(),
+                silences: Arc::default(),
             });
         }
         let services = project.api.iter().chain(&project.worker).chain(std::iter::once(&project.migrate));
@@ -151,6 +165,7 @@ impl Target {
             user,
             tls,
             bounds: Bounds::none(),
+            silences: Arc::default(),
         })
     }
 
@@ -190,6 +205,8 @@ impl Target {
             password: None,
             tls: Tls::OFF,
             server_name: None,
+            bounds,
+            silences: Arc::default(),
         }
     }
 
@@ -249,9 +266,22 @@ impl Target {
         if let Some(password) = &self.password {
             config.password(password);
         }
-        adjust(&mut config);
-        let client = self.tls.connect(&mut config, Config::connect)?;
-        client.map_err(|e| self.refused(&e))
+        let connect = |config: &mut Config, notices: &dyn Fn() -> Notices| {
+            self.tls.connect(config, |config, tls| Client::connect(config, tls, &self.bounds, notices()))
+        };
+        if self.silences.get().is_none() {
+            // Asked beside the application's database, where nothing of its own fires.
+            let beside = MAINTENANCE.into_iter().find(|name| *name != self.name).unwrap_or_default();
+            let mut asked = connect(config.clone().dbname(beside), &|| Box::new(drop))?.ok();
+            let may = asked.as_mut().map(may_silence).transpose()?.unwrap_or_default();
+            let _ = self.silences.set(may);
+        }
+        if self.silences.get() == Some(&true) {
+            config.options(FIRE_NOTHING);
+        }
+        let mut client = connect(&mut config, &notices)?.map_err(|e| self.refused(&e))?;
+        client.query(UNHURRIED, &[])?;
+        Ok(client)
     }
 
     fn refused(&self, error: &postgres::Error) -> Error {
@@ -271,15 +301,12 @@ impl Target {
     }
 }
 
-/// Whether a server, or a pooler before it, does not take our options: it does not know them, or we may not set them.
-fn does_not_take(error: &postgres::Error) -> bool {
-    let known = [
-        SqlState::UNDEFINED_OBJECT,
-        SqlState::INSUFFICIENT_PRIVILEGE,
-        SqlState::CANT_CHANGE_RUNTIME_PARAM,
-        SqlState::PROTOCOL_VIOLATION,
-    ];
-    error.code().is_some_and(|code| known.contains(code))
+/// Whether the server has the setting that silences event triggers, and our role may set it.
+fn may_silence(client: &mut Client) -> Result<bool, QueryError> {
+    if client.query_one(VERSION, &[])?.get::<_, i32>(0) < SILENCED_SINCE {
+        return Ok(false);
+    }
+    Ok(client.query_one(MAY_SILENCE, &[])?.get(0))
 }
 
 impl std::fmt::Debug for Target {

@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use postgres::Config;
-use postgres::config::{ChannelBinding, Host, SslMode, SslNegotiation};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, version};
+use tokio_postgres::Config;
+use tokio_postgres::config::{ChannelBinding, Host, SslMode, SslNegotiation};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::Error;
@@ -63,7 +63,7 @@ impl Tls {
     pub(crate) fn connect<C>(
         &self,
         config: &mut Config,
-        mut go: impl FnMut(&Config, MakeRustlsConnect) -> Result<C, postgres::Error>,
+        mut go: impl FnMut(&Config, MakeRustlsConnect) -> Result<Result<C, postgres::Error>, Error>,
     ) -> Result<Result<C, postgres::Error>, Error> {
         let socket = matches!(config.get_hosts().first(), Some(Host::Unix(_)));
         let (first, second) = match self.mode {
@@ -75,7 +75,7 @@ impl Tls {
             Mode::Require | Mode::VerifyCa | Mode::VerifyFull => (SslMode::Require, None),
         };
         if first == SslMode::Disable && second.is_none() {
-            return Ok(go(config.ssl_mode(first), bare()?));
+            return go(config.ssl_mode(first), bare()?);
         }
         let shown = Arc::new(AtomicBool::new(false));
         let connector = self.connector(&shown)?;
@@ -85,10 +85,10 @@ impl Tls {
         if let Some(binding) = self.binding {
             config.channel_binding(binding);
         }
-        let client = go(config.ssl_mode(first), connector.clone());
+        let client = go(config.ssl_mode(first), connector.clone())?;
         match (client, second) {
             (Err(error), Some(second)) if another_way(&error, second, shown.load(Ordering::Relaxed)) => {
-                Ok(go(config.ssl_mode(second), connector))
+                go(config.ssl_mode(second), connector)
             }
             (client, _) => Ok(client),
         }

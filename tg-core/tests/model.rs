@@ -12,8 +12,9 @@ use tg_core::cli::Shared;
 use tg_core::compose::{Compose, escaped};
 use tg_core::deadline::Deadline;
 use tg_core::emitter::Emitter;
+use tg_core::interrupt::Interrupt;
 use tg_core::messages::{Messages, Verbosity};
-use tg_core::process::Runner;
+use tg_core::process::{GRACE, Runner};
 
 /// What Compose, a shell, JSON or YAML may take for something else.
 const PIECES: [&str; 18] = [
@@ -27,7 +28,8 @@ fn model(directory: &Path) -> Value {
     let shared = Shared { project_directory: Some(directory.to_owned()), ..Shared::default() };
     let messages = Messages::new("tg-test", Verbosity::Quiet);
     let emit = Emitter::new(messages, "r", true, Box::new(std::io::sink()));
-    let runner = Runner { emit: &emit, deadline: Deadline::after(None) };
+    let (deadline, interrupt) = (Deadline::after(None), Interrupt::default());
+    let runner = Runner { emit: &emit, deadline, interrupt: &interrupt, grace: GRACE };
     Compose::new(&shared).unwrap().config(runner, &[]).unwrap()
 }
 

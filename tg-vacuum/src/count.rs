@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use postgres::Row;
 use tg_core::Truth;
-use tg_core::database::describe;
 
 use crate::database::Connection;
 
@@ -47,7 +46,7 @@ impl Look {
         let query = concat!(include_str!("sql/closed.sql"), include_str!("sql/statistics.sql"));
         match connection.ask(query, &[&oids, &young]).and_then(|rows| rows.iter().map(read).collect()) {
             Ok(counts) => Look { counts, problem: None },
-            Err(error) => Look { counts: HashMap::new(), problem: Some(describe(&error)) },
+            Err(error) => Look { counts: HashMap::new(), problem: Some(error.to_string()) },
         }
     }
 
@@ -93,7 +92,7 @@ impl<'a> Change<'a> {
     }
 }
 
-fn read(row: &Row) -> Result<(u32, Count), postgres::Error> {
+fn read(row: &Row) -> Result<(u32, Count), tg_core::database::QueryError> {
     let count = Count {
         vacuums: row.try_get("vacuums")?,
         analyses: row.try_get("analyses")?,

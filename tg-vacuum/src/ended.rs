@@ -17,7 +17,7 @@ pub(crate) struct Ended<'a> {
     pub(crate) action: Action,
     /// The tables' TOAST was meant too.
     pub(crate) toast: bool,
-    pub(crate) answer: Result<(), postgres::Error>,
+    pub(crate) answer: Result<(), tg_core::database::QueryError>,
     /// Why it was cancelled, if it was.
     pub(crate) why: Option<Why>,
     pub(crate) took: Duration,

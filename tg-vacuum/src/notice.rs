@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use postgres::config::Config;
 use postgres::error::{DbError, Severity, SqlState};
 
 /// The server sends each notice by itself, a verbose vacuum four a table: who had to wait for one waits a moment longer, and reads those

@@ -34,8 +34,12 @@ pub(crate) fn of_success(halves: &Halves, done: Option<Done>, warnings: &str) ->
 }
 
 /// What one table's statement was that ended with an error.
-pub(crate) fn of_error(halves: &Halves, done: Option<Done>, error: &postgres::Error) -> Outcome {
-    let text = describe(error);
+pub(crate) fn of_error(
+    halves: &Halves,
+    done: Option<Done>,
+    error: &tg_core::database::QueryError,
+) -> Outcome {
+    let text = error.to_string();
     let passed_over = [
         SqlState::LOCK_NOT_AVAILABLE,
         SqlState::UNDEFINED_TABLE,

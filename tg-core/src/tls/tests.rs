@@ -10,6 +10,8 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
+use crate::bounds::Bounds;
+use crate::client::Client;
 use crate::connection_string::ConnectionString;
 
 const SSL_REQUEST: u32 = 80_877_103;
@@ -136,7 +138,9 @@ fn greet(stream: &mut impl Write, in_: bool, heard: impl FnOnce()) -> std::io::R
 fn connect(tls: &Tls, port: u16, hears: &Receiver<bool>) -> (Option<bool>, Vec<bool>) {
     let mut config = Config::new();
     config.host("localhost").hostaddr([127, 0, 0, 1].into()).port(port).user("u").dbname("d");
-    let client = tls.connect(&mut config, Config::connect).unwrap();
+    let client = tls
+        .connect(&mut config, |config, tls| Client::connect(config, tls, &Bounds::none(), Box::new(drop)))
+        .unwrap();
     let came: Vec<bool> = hears.try_iter().collect();
     (client.ok().and_then(|_| came.last().copied()), came)
 }

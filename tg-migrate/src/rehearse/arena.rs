@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use postgres::Client;
 use tg_core::backup::readable::Readable;
 use tg_core::backup::{Database, Manifest};
 use tg_core::database::Client;

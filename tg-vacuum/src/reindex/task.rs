@@ -150,9 +150,7 @@ impl Task {
         let outcome = match &answer {
             Ok(()) => match self.now(worker) {
                 Ok(now) => self.came_to(now, took, &worker.notices.take()),
-                Err(error) => {
-                    Outcome::Failed(format!("nobody can tell what became of it: {}", describe(&error)))
-                }
+                Err(error) => Outcome::Failed(format!("nobody can tell what became of it: {error}")),
             },
             Err(error) if worker.client.is_closed() => {
                 return Err(Error::Lost { problem: error.to_string(), summary: json!({"index": label}) });
@@ -178,7 +176,7 @@ impl Task {
         Ok(outcome)
     }
 
-    fn now(&self, worker: &mut Connection) -> Result<Option<Now>, postgres::Error> {
+    fn now(&self, worker: &mut Connection) -> Result<Option<Now>, tg_core::database::QueryError> {
         let row = worker.client.query_opt(NOW, &[&self.index.schema, &self.index.name])?;
         let now = |row: postgres::Row| {
             Ok(Now { oid: row.try_get(0)?, valid: row.try_get(1)?, size: row.try_get(2)? })
