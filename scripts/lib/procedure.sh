@@ -6,7 +6,7 @@
 
 # Exit codes, the same as the tools'.
 readonly EXIT_NO=1 EXIT_USAGE=2 EXIT_UNCHANGED=3 EXIT_UNDONE=4 EXIT_STUCK=5 EXIT_REFUSED=6
-readonly EXIT_ENVIRONMENT=10 EXIT_LOCKED=11 EXIT_INTERRUPTED=130 EXIT_TERMINATED=143
+readonly EXIT_ENVIRONMENT=10 EXIT_LOCKED=11 EXIT_DEADLINE=124 EXIT_INTERRUPTED=130 EXIT_TERMINATED=143
 
 COMMAND=${0##*/}         # as it is typed: what an installed one is called begins with tg-
 PROCEDURE=${COMMAND#tg-} # on every line
@@ -157,6 +157,35 @@ look() {
 tool_to_the_end() {
   local APART=(setsid --wait)
   tool "$@"
+}
+
+# A step, once more while something that it needs can't be reached: an engine or a database that is away now may be
+# back in a moment. Within --wait; a signal ends it. Usage: patiently COMMAND...
+patiently() {
+  local status=0 end pause=1
+  end=$((SECONDS + $(whole_seconds "${WAIT:-5m}")))
+  while :; do
+    status=0
+    "$@" || status=$?
+    [[ $status -eq "$EXIT_ENVIRONMENT" && $(answer .data.error.retryable) == true ]] || return "$status"
+    [[ $SECONDS -lt $end && ($INTERRUPTED -eq 0 || $1 == tool_to_the_end) ]] || return "$status"
+    say "$REASON: trying again"
+    sleep "$pause" || :
+    pause=$((pause < 8 ? pause * 2 : 8))
+  done
+}
+
+# The same for a step of a way back, which is walked to its end. Usage: to_the_end COMMAND...
+to_the_end() { patiently tool_to_the_end "$@"; }
+
+# A duration as the tools take it, such as 90s, 5m or 1h 30m; five minutes where it is none, which the tools tell.
+whole_seconds() {
+  local left=${1// /} sum=0 unit
+  while [[ $left =~ ^([0-9]+)(ms|s|sec|m|min|h)([0-9].*)?$ ]]; do
+    case ${BASH_REMATCH[2]} in ms) unit=0 ;; s | sec) unit=1 ;; m | min) unit=60 ;; h) unit=3600 ;; esac
+    sum=$((sum + 10#${BASH_REMATCH[1]} * unit)) left=${BASH_REMATCH[3]}
+  done
+  if [[ -n $left || -z $1 ]]; then echo 300; else echo "$sum"; fi
 }
 
 # Runs a tool for its answer alone, in a dry run as well; its lines are in the file $LINES.

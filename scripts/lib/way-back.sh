@@ -10,6 +10,8 @@ WAY_BACK_HINT=
 # How long it took, and the application's part of it, ms.
 WAY_BACK_MS=null
 APPLICATION_BACK_MS=null
+# What could hold it up was asked already.
+WAY_BACK_ASKED=
 # Before it was ever walked: stopping and starting an application that boots in about two seconds.
 readonly APPLICATION_BACK_RULE_MS=6000
 
@@ -40,33 +42,72 @@ go_back() {
 }
 
 walk_back() {
-  local begun
-  tool_to_the_end tg-migrate abort || {
+  local begun serving=
+  to_the_end tg-migrate abort || {
     stuck "a migrator could not be ended" $?
     return 1
   }
-  tool_to_the_end tg-swap stop || {
+  database_can_come_back "$@" || {
+    WAY_BACK_PROBLEM+="; nothing was stopped"
+    return 1
+  }
+  to_the_end tg-swap stop || {
     stuck "the application could not be stopped" $?
     return 1
   }
+  if [[ $(answer .data.changed) == true || ${PHASE:-} == undo-served ]]; then serving=1; fi
   begun=$(milliseconds)
-  database_back "$@" || return 1
+  database_back "$@" || {
+    [[ -z $serving ]] || serve_again "$DATABASE_STATUS"
+    return 1
+  }
   DATABASE_BACK_MS=$(($(milliseconds) - begun))
-  tool_to_the_end tg-swap rollback --to-run "$RUN" || {
+  to_the_end tg-swap rollback --to-run "$RUN" || {
     stuck "the old images could not be started" $?
+    # Its API alone, rather than nothing.
+    ! to_the_end tg-swap rollback --role api --to-run "$RUN" || WAY_BACK_PROBLEM+="; its API was started, its workers were not"
     return 1
   }
   well_again
 }
 
+# What would hold the way back up is known before anything is stopped for it.
+database_can_come_back() { # [--accept-data-loss]
+  local status=0
+  [[ -z $WAY_BACK_ASKED ]] || return 0
+  database_was_changed || status=$?
+  [[ $status -ne "$EXIT_NO" ]] || return 0
+  [[ $status -eq 0 ]] || return 1
+  to_the_end tg-backup restore --dry-run --run "$RUN" "$@" || status=$?
+  [[ $status -eq 0 ]] || {
+    database_stuck "$status"
+    return 1
+  }
+}
+
+# What the way back has stopped and can't replace serves again, where the database is as that left it: STATUS of what failed.
+serve_again() {
+  case $1 in
+  "$EXIT_UNCHANGED" | "$EXIT_UNDONE" | "$EXIT_REFUSED" | "$EXIT_ENVIRONMENT" | "$EXIT_LOCKED" | "$EXIT_DEADLINE") ;;
+  *) return 0 ;;
+  esac
+  # First the API: workers that can't be started shall not keep it down.
+  to_the_end tg-swap start --role api || {
+    WAY_BACK_PROBLEM+="; and what ran could not be started again: $REASON"
+    return 0
+  }
+  WAY_BACK_PROBLEM+="; what ran was started again"
+  to_the_end tg-swap start || WAY_BACK_PROBLEM+=", without its workers: $REASON"
+}
+
 # Back to the old instances without stopping anything: what is in hand is given up, what was swapped is swapped back.
 flip_back() {
-  tool_to_the_end tg-swap abort || {
+  to_the_end tg-swap abort || {
     stuck "the swap could not be given up" $?
     return 1
   }
   # Where nothing was swapped, nothing was recorded.
-  [[ ! -r $STATE_DIR/runs/$RUN/before.json ]] || tool_to_the_end tg-swap rollback --to-run "$RUN" || {
+  [[ ! -r $STATE_DIR/runs/$RUN/before.json ]] || to_the_end tg-swap rollback --to-run "$RUN" || {
     stuck "the old images could not be started" $?
     return 1
   }
@@ -76,33 +117,40 @@ flip_back() {
 # What ran before is well.
 well_again() {
   local status=0
-  tool_to_the_end tg-health "--wait=$WAIT" --expect-version "$FROM" || status=$?
+  to_the_end tg-health "--wait=$WAIT" --expect-version "$FROM" || status=$?
   [[ $status -eq 0 ]] || {
     stuck "$FROM was started but did not become healthy" "$status"
     return 1
   }
 }
 
-database_back() {
+# Whether the migration changed it; 1 where it did not.
+database_was_changed() {
   local status=0
-  tool_to_the_end tg-migrate changed || status=$?
-  case $status in
-  0) ;;
-  "$EXIT_NO") return 0 ;;
-  *)
-    stuck "nobody can tell whether the migration changed the database" "$status"
-    return 1
-    ;;
-  esac
-  status=0
-  tool_to_the_end tg-backup restore --run "$RUN" "$@" || status=$?
-  [[ $status -eq 0 ]] && return 0
-  stuck "the database could not be put back" "$status"
-  if [[ $status -eq $EXIT_REFUSED ]]; then
+  to_the_end tg-migrate changed || status=$?
+  [[ $status -le "$EXIT_NO" ]] || stuck "nobody can tell whether the migration changed the database" "$status"
+  return "$status"
+}
+
+database_back() {
+  DATABASE_STATUS=0
+  database_was_changed || {
+    DATABASE_STATUS=$?
+    [[ $DATABASE_STATUS -eq "$EXIT_NO" ]]
+    return
+  }
+  to_the_end tg-backup restore --run "$RUN" "$@" || DATABASE_STATUS=$?
+  [[ $DATABASE_STATUS -eq 0 ]] && return 0
+  database_stuck "$DATABASE_STATUS"
+  return 1
+}
+
+database_stuck() { # STATUS
+  stuck "the database could not be put back" "$1"
+  if [[ $1 -eq $EXIT_REFUSED ]]; then
     WAY_BACK_PROBLEM="the new release has written rows that would be lost"
     WAY_BACK_HINT="to lose them run: $COMMAND --accept-data-loss${TO:+ $TO}"
   fi
-  return 1
 }
 
 stuck() { # PROBLEM STATUS

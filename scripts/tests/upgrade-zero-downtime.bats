@@ -117,6 +117,7 @@ swap commit"
   run=$(jq -r .run "$STUB/state/procedure.json")
   run -4 --separate-stderr zero_downtime --accept-data-loss 1.6.0
   assert_equal "$(calls_from 'migrate abort')" "migrate abort
+migrate changed
 swap stop
 migrate changed
 backup restore --run $run --accept-data-loss

@@ -53,6 +53,7 @@ health --wait=5m --expect-version 1.5.0"
   RUN=$(jq -rs '.[0].run' <<<"$output")
   assert_equal "$(calls | sed -n '/migrate --to/,$p')" "migrate --to 1.6.0 --accept unverified-backup
 migrate abort
+migrate changed
 swap stop
 migrate changed
 backup restore --run $RUN --accept-data-loss
@@ -92,6 +93,108 @@ HOOK
   run -4 --separate-stderr "$SCRIPTS/upgrade" --accept-data-loss 1.5.0
   grep -q 'backup restore .*--accept-data-loss' "$STUB/calls"
   [[ ! -e $STUB/state/procedure.json ]]
+}
+
+@test "rows that would be lost are known before anything is stopped, and the new release goes on" {
+  # Its worker crashes; meanwhile somebody has written.
+  hook tg-swap-start 'tail -n 1 "$STUB/calls" | grep -q "role api" || echo 4 >"$STUB/exit/tg-swap-start"'
+  exits tg-backup-restore-check 6
+  run -5 --separate-stderr "$SCRIPTS/upgrade" 1.5.0
+  [[ $(grep -c '^swap stop' "$STUB/calls") == 1 ]]
+  refute_called 'backup restore --run [^ ]* *$' 'swap rollback'
+  [[ $(last_result data.error.message) == *"rows that would be lost; nothing was stopped" ]]
+  [[ $(last_result data.error.hint) == *"upgrade --accept-data-loss 1.5.0"* ]]
+}
+
+@test "a database that can't be put back after all leaves what served serving, unless it is half-way itself" {
+  for code in 3 6 10; do
+    rm -rf "$STUB/calls" "$STUB/state"
+    mkdir -p "$STUB/state"
+    hook tg-swap-start 'tail -n 1 "$STUB/calls" | grep -q "role api" && rm -f "$STUB/exit/tg-swap-start" || echo 4 >"$STUB/exit/tg-swap-start"'
+    exits tg-backup-restore "$code"
+    run -5 --separate-stderr "$SCRIPTS/upgrade" --wait 0s 1.5.0
+    assert_equal "$(calls | sed -n '/backup restore/,$p' | sed 's/--run .*/--run/')" "backup restore --run
+swap start --role api
+swap start"
+    [[ $(last_result data.error.message) == *"what ran was started again"* ]]
+  done
+  : >"$STUB/calls"
+  rm -rf "$STUB/state/procedure.json"
+  exits tg-backup-restore 5
+  run -5 --separate-stderr "$SCRIPTS/upgrade" --wait 0s 1.5.0
+  [[ $(calls | tail -n 1) == "backup restore"* ]]
+}
+
+@test "old workers that can't be started do not keep the old API down" {
+  exits tg-migrate 5
+  hook tg-swap-rollback 'tail -n 1 "$STUB/calls" | grep -q "role api" && rm -f "$STUB/exit/tg-swap-rollback" || echo 4 >"$STUB/exit/tg-swap-rollback"'
+  run -5 --separate-stderr "$SCRIPTS/upgrade" 1.6.0
+  [[ $(calls | tail -n 1) == "swap rollback --role api --to-run "* ]]
+  [[ $(last_result data.error.message) == *"its API was started, its workers were not"* ]]
+}
+
+@test "what is away for a moment is asked again, forth and back" {
+  # Each of them can't reach something once.
+  for step in tg-swap-stop tg-backup-point tg-migrate tg-swap-start tg-migrate-abort tg-migrate-changed tg-backup-restore tg-swap-rollback; do
+    hook "$step" 'exit="$STUB/exit/'"$step"'"; if [ -e "$exit.once" ]; then rm -f "$exit"; else echo 10 >"$exit"; : >"$exit.once"; fi'
+  done
+  run -0 --separate-stderr "$SCRIPTS/upgrade" 1.5.0
+  for call in 'swap stop' 'backup point create' 'migrate --to' 'swap start --role api'; do
+    [[ $(grep -c "^$call" "$STUB/calls") == 2 ]] || { cat "$STUB/calls"; return 1; }
+  done
+  rm "$STUB/hook/tg-migrate"
+  exits tg-migrate 5
+  echo 1.5.0 >"$STUB/version"
+  run -4 --separate-stderr "$SCRIPTS/upgrade" 1.6.0
+  for call in 'migrate abort' 'swap rollback'; do
+    [[ $(grep -c "^$call" "$STUB/calls") == 2 ]] || { cat "$STUB/calls"; return 1; }
+  done
+  [[ $stderr == *"what tg-swap-rollback says: trying again"* ]]
+}
+
+@test "what is away is not asked again when --wait is over, and what stays is not asked again at all" {
+  for code in 10:0s 3:1h; do
+    rm -rf "$STUB/calls" "$STUB/state"
+    mkdir -p "$STUB/state"
+    exits tg-swap-start "${code%:*}"
+    run -4 --separate-stderr "$SCRIPTS/upgrade" --wait "${code#*:}" 1.5.0
+    [[ $(grep -c '^swap start --role api' "$STUB/calls") == 1 ]]
+  done
+}
+
+@test "a host that can't start the workers now does not take the new release down: a person is needed, and the same command goes on" {
+  for code in 10 5; do
+    rm -rf "$STUB/calls" "$STUB/state" "$STUB/exit"
+    mkdir -p "$STUB/state" "$STUB/exit"
+    hook tg-swap-start 'tail -n 1 "$STUB/calls" | grep -q "role api" && rm -f "$STUB/exit/tg-swap-start" || echo '"$code"' >"$STUB/exit/tg-swap-start"'
+    run -5 --separate-stderr "$SCRIPTS/upgrade" --wait 0s 1.5.0
+    refute_called 'swap rollback' restore 'migrate abort'
+    [[ $(grep -c '^swap stop' "$STUB/calls") == 1 ]]
+    [[ $(last_result data.error.message) == "1.5.0 serves and is well, but its workers could not be started: what tg-swap-start says" ]]
+    [[ $(last_result data.error.hint) == *"run upgrade 1.5.0 again"*"rollback" ]]
+    [[ $(jq -r .phase "$STUB/state/procedure.json") == start && $(history_of upgrade outcome) == stuck ]]
+  done
+  rm "$STUB/hook/tg-swap-start" "$STUB/exit/tg-swap-start"
+  : >"$STUB/calls"
+  run -0 --separate-stderr "$SCRIPTS/upgrade" 1.5.0
+  refute_called '^swap stop' 'migrate --to'
+}
+
+@test "workers that crash, and an API that is not well any more, go back" {
+  hook tg-swap-start 'tail -n 1 "$STUB/calls" | grep -q "role api" || echo 4 >"$STUB/exit/tg-swap-start"'
+  run -4 --separate-stderr "$SCRIPTS/upgrade" 1.5.0
+  grep -q '^swap rollback' "$STUB/calls"
+  rm -rf "$STUB/calls" "$STUB/state" "$STUB/exit"
+  mkdir -p "$STUB/state" "$STUB/exit"
+  hook tg-swap-start 'tail -n 1 "$STUB/calls" | grep -q "role api" || { echo 10 >"$STUB/exit/tg-swap-start"; echo 124 >"$STUB/exit/tg-health"; }'
+  hook tg-health 'tail -n 1 "$STUB/calls" | grep -q "expect-version 1.4.0" && rm "$STUB/exit/tg-health"; :'
+  run -4 --separate-stderr "$SCRIPTS/upgrade" --wait 0s 1.5.0
+  grep -q '^swap rollback' "$STUB/calls"
+}
+
+@test "a time to wait is read as the tools read it" {
+  seconds() { bash -c '. "$0/lib/procedure.sh"; whole_seconds "$1"' "$SCRIPTS" "$1"; }
+  assert_equal "$(for text in 90s 5m 1h30m '1h 30m' 0s 500ms 08m soon ''; do seconds "$text"; done | xargs)" "90 300 5400 5400 0 0 480 300 300"
 }
 
 @test "a way back that fails says so with exit 5 and goes on when it is run again" {
