@@ -194,7 +194,16 @@ ask() {
   keep_lines
   TG_FORMAT=json TG_RUN_ID=$RUN "$@" "${PROJECT_FLAGS[@]}" >"$LINES" 2>"$LINES.err" 7>&- 8>&- 9>&- || status=$?
   read_reason "$status"
-  return "$status"
+  believed "$status"
+}
+
+# A yes counts only where its result is there and says the same: a full disk may have taken it. Usage: believed STATUS
+believed() {
+  [[ $1 -eq 0 ]] || return "$1"
+  [[ $(answer '.data.exit | tostring') == 0 ]] || {
+    REASON="what it said could not be read back" HINT="free disk space where TMPDIR is, then run the same command again"
+    return "$EXIT_ENVIRONMENT"
+  }
 }
 
 # What a tool said last, by a filter of jq's.

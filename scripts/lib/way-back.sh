@@ -10,6 +10,8 @@ WAY_BACK_HINT=
 # How long it took, and the application's part of it, ms.
 WAY_BACK_MS=null
 APPLICATION_BACK_MS=null
+# What else the operator may want, where rows that were written are kept.
+POINT_OFFERED=
 # What could hold it up was asked already.
 WAY_BACK_ASKED=
 # Before it was ever walked: stopping and starting an application that boots in about two seconds.
@@ -136,13 +138,34 @@ database_back() {
   DATABASE_STATUS=0
   database_was_changed || {
     DATABASE_STATUS=$?
-    [[ $DATABASE_STATUS -eq "$EXIT_NO" ]]
+    [[ $DATABASE_STATUS -eq "$EXIT_NO" ]] || return
+    undo_what_a_start_did
     return
   }
   to_the_end tg-backup restore --run "$RUN" "$@" || DATABASE_STATUS=$?
   [[ $DATABASE_STATUS -eq 0 ]] && return 0
   database_stuck "$DATABASE_STATUS"
   return 1
+}
+
+# The migration changed nothing, but a release that migrates when it starts may have: the database itself is compared with
+# the rollback point. The point comes back where no row would be lost by that, and is offered where some would.
+undo_what_a_start_did() {
+  [[ ${PHASE:-} == undo-served || $PROCEDURE == rollback ]] || return 0
+  to_the_end tg-backup restore --run "$RUN" --if-changed || DATABASE_STATUS=$?
+  case $DATABASE_STATUS in
+  0 | "$EXIT_NO") ;;
+  # Without a point there is nothing to compare with.
+  "$EXIT_UNCHANGED") ;;
+  "$EXIT_REFUSED")
+    POINT_OFFERED="rows were written since the rollback point of this run, and are kept; to have the database as it was instead: tg-backup restore --run $RUN --accept-data-loss"
+    say "$POINT_OFFERED"
+    ;;
+  *)
+    database_stuck "$DATABASE_STATUS"
+    return 1
+    ;;
+  esac
 }
 
 database_stuck() { # STATUS

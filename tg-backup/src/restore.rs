@@ -46,7 +46,7 @@ fn brought_back(ctx: &Context, options: &RestoreOptions, wanted: &Wanted) -> Res
         let msg = format!("{source} was restored already");
         return unchanged(ctx, "restore", msg, json!({"changed": false, "id": source}));
     }
-    let source = Source::find(ctx, &mut cluster, wanted)?;
+    let source = find(ctx, &mut cluster, options, wanted)?;
     let source = source.here(ctx)?;
     check(ctx, &source)?;
     belongings::tell(ctx, &mut cluster)?;
@@ -72,6 +72,23 @@ fn brought_back(ctx: &Context, options: &RestoreOptions, wanted: &Wanted) -> Res
     changed(ctx, "restore", msg, summary(&source, &new, &swapped, lost, begun))
 }
 
+/// What is wanted; where only a change is to be undone, the rollback point, since no backup can tell whether there was one.
+fn find(
+    ctx: &Context,
+    cluster: &mut Cluster,
+    options: &RestoreOptions,
+    wanted: &Wanted,
+) -> Result<Source, Error> {
+    match Source::find(ctx, cluster, wanted)? {
+        Source::Backup(backup, _) if options.if_changed => Err(Error::NotFound(format!(
+            "{}: there is no rollback point, only backup {}",
+            wanted.describe(),
+            backup.id
+        ))),
+        source => Ok(source),
+    }
+}
+
 /// The same questions without an answer's consequences.
 fn plan(ctx: &Context, options: &RestoreOptions, wanted: &Wanted) -> Result<Answer, Error> {
     let mut cluster = ctx.cluster()?;
@@ -79,7 +96,7 @@ fn plan(ctx: &Context, options: &RestoreOptions, wanted: &Wanted) -> Result<Answ
         let data = json!({"changed": false, "dry_run": true, "id": source});
         return Ok(Answer::yes(format!("dry run: {source} was restored already"), data));
     }
-    let source = Source::find(ctx, &mut cluster, wanted)?;
+    let source = find(ctx, &mut cluster, options, wanted)?;
     check(ctx, &source)?;
     belongings::tell(ctx, &mut cluster)?;
     let (_, lost) = look(ctx, &mut cluster, options, &source)?;

@@ -86,7 +86,7 @@ impl Wanted {
         }
     }
 
-    fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Wanted::Id(id) | Wanted::Point(Some(id)) => id.clone(),
             Wanted::Run(run) => format!("of run {run}"),
