@@ -53,6 +53,25 @@ impl ConnectionString {
     }
 }
 
+/// The hosts, or directories of a socket, that a text names if it is a connection string, each with its port where one is said.
+#[must_use]
+pub fn places(text: &str) -> Vec<(String, Option<u16>)> {
+    let Ok(written) = ConnectionString::parse(text) else { return Vec::new() };
+    // One port is for all hosts, as for libpq.
+    let ports: Vec<Option<u16>> = written
+        .get("port")
+        .into_iter()
+        .flat_map(|ports| ports.split(','))
+        .map(|port| port.parse().ok())
+        .collect();
+    let port = |at: usize| ports.get(if ports.len() == 1 { 0 } else { at }).copied().flatten();
+    let mut all: Vec<_> = written.hosts().enumerate().map(|(at, host)| (host.to_owned(), port(at))).collect();
+    // Where both are said, this is where libpq connects to.
+    let addresses = written.get("hostaddr").into_iter().flat_map(|addresses| addresses.split(','));
+    all.extend(addresses.enumerate().map(|(at, address)| (address.to_owned(), port(at))));
+    all
+}
+
 /// Whether a scheme is one of PostgreSQL's, behind whatever names a driver: `jdbc:postgresql`, `postgresql+psycopg`, `postgis`.
 fn is_postgres(scheme: &str) -> bool {
     let scheme = scheme.to_ascii_lowercase();
@@ -242,6 +261,23 @@ mod tests {
             ConnectionString::parse("postgres://h/d?ssl=true").unwrap().get("sslmode"),
             Some("require")
         );
+    }
+
+    #[test]
+    fn every_place_where_a_server_may_be_is_named_with_its_port() {
+        for (text, wanted) in [
+            ("postgres://u:p@one:1,two/x", &[("one", Some(1)), ("two", None)][..]),
+            ("host=one,two port=6 dbname=x", &[("one", Some(6)), ("two", Some(6))]),
+            ("jdbc:postgresql://db:5433/x?user=u", &[("db", Some(5433))]),
+            ("postgres:///x?host=/var/run/postgresql&port=6", &[("/var/run/postgresql", Some(6))]),
+            ("host=db hostaddr=10.0.0.5 dbname=x", &[("db", None), ("10.0.0.5", None)]),
+            ("https://u@db/x", &[]),
+            ("-Xmx=1 --host=db", &[]),
+        ] {
+            let found = places(text);
+            let found: Vec<_> = found.iter().map(|(host, port)| (host.as_str(), *port)).collect();
+            assert_eq!(found, wanted, "{text}");
+        }
     }
 
     #[test]

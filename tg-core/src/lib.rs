@@ -12,7 +12,7 @@ pub mod cli;
 mod client;
 pub mod clock;
 pub mod compose;
-mod connection_string;
+pub mod connection_string;
 pub mod container;
 pub mod crash;
 pub mod database;
@@ -42,7 +42,7 @@ pub mod messages;
 pub mod migrators;
 #[cfg(test)]
 mod mute;
-mod network;
+pub mod network;
 pub mod ours;
 pub mod passfile;
 pub mod passing;

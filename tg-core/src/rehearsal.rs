@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::backup::manifest::unsealed;
 use crate::state::State;
+use crate::truth::Truth;
 
 /// Where verdicts are kept, in the state directory.
 const DIRECTORY: &str = "rehearsals";
@@ -26,6 +27,9 @@ pub struct Rehearsal {
     pub images_to: BTreeMap<String, String>,
     /// `proven`, `no-counterexample`, `broken`, `unknown`.
     pub conclusion: String,
+    /// Whether it reached no server but its own; one that does not say so is not known to.
+    #[serde(default)]
+    pub isolated: Truth,
     /// Why.
     pub reasons: Vec<String>,
 }
@@ -52,7 +56,7 @@ impl Rehearsal {
     /// Whether the release before it was shown to go on with its schema.
     #[must_use]
     pub fn proves(&self) -> bool {
-        self.conclusion == PROVEN
+        self.conclusion == PROVEN && self.isolated.is_yes()
     }
 
     /// Whether it is about this image of a service of the new release; one that it does not know is another.
@@ -87,7 +91,7 @@ mod tests {
         std::fs::create_dir(directory(&state)).unwrap();
         let write = |name: &str, created: &str, conclusion: &str| {
             let images = json!({"api": "sha256:1"});
-            let document = json!({"created": created, "to": "2", "images_from": {"api": "sha256:0"}, "images_to": images, "conclusion": conclusion, "reasons": [], "more": 1});
+            let document = json!({"created": created, "to": "2", "images_from": {"api": "sha256:0"}, "images_to": images, "conclusion": conclusion, "isolated": true, "reasons": [], "more": 1});
             let path = directory(&state).join(name);
             std::fs::write(&path, sealed(document).1).unwrap();
             path
@@ -98,6 +102,7 @@ mod tests {
         let found = Rehearsal::newest(&state, "2").unwrap();
         assert!(found.proves() && found.is_to("api", "sha256:1") && !found.is_to("worker", "sha256:1"));
         assert!(found.is_from("api", "sha256:0") && !found.is_from("api", "sha256:1"));
+        assert!(!Rehearsal { isolated: Truth::default(), ..found }.proves(), "where it ran is not known");
         assert_eq!(Rehearsal::newest(&state, "3"), None);
         let text = std::fs::read_to_string(&newest).unwrap();
         std::fs::write(&newest, text.replace("\"more\": 1", "\"more\": 2")).unwrap();

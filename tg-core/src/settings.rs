@@ -37,6 +37,8 @@ pub const KEYS: &[&str] = &[
     "release_notes",
     "warm_up",
     "ready_timeout",
+    "smoke_timeout",
+    "worker_uptime",
 ];
 
 /// Where settings are looked up after the flags.

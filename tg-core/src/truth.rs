@@ -88,6 +88,12 @@ impl Truth {
     }
 }
 
+impl Default for Truth {
+    fn default() -> Self {
+        Truth::unknown("it was not looked at")
+    }
+}
+
 impl From<bool> for Truth {
     fn from(so: bool) -> Self {
         if so { Truth::Yes } else { Truth::No }

@@ -31,20 +31,6 @@ pub fn decode(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-/// The host of a URL of a PostgreSQL database.
-#[must_use]
-pub fn postgres_host(text: &str) -> Option<String> {
-    // SQLAlchemy names its driver behind a plus.
-    let (scheme, rest) = text.split_once("://")?;
-    if !["postgres", "postgresql"].contains(&scheme.split('+').next()?) {
-        return None;
-    }
-    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = host.split(',').next()?.rsplit_once(':').map_or(host, |(host, _)| host);
-    (!host.is_empty()).then(|| decode(host))
-}
-
 /// The password inside a URL, for the redactor.
 #[must_use]
 pub fn password(text: &str) -> Option<String> {
@@ -58,20 +44,6 @@ pub fn password(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_host_is_found_between_password_and_port() {
-        for (url, host) in [
-            ("postgres://u:p%40@db:5432/x?sslmode=disable", Some("db")),
-            ("postgresql://db/x", Some("db")),
-            ("postgresql+psycopg2://u:p@db:5432/x", Some("db")),
-            ("mysql+pymysql://u:p@db/x", None),
-            ("postgres://u@pool.internal", Some("pool.internal")),
-            ("https://u@db/x", None),
-        ] {
-            assert_eq!(postgres_host(url).as_deref(), host, "{url}");
-        }
-    }
 
     #[test]
     fn the_password_of_a_url_is_decoded() {

@@ -51,7 +51,7 @@ impl<'a> Attempts<'a> {
         cli: &Cli,
         rehearsal: Option<&Verdict>,
     ) -> Result<Self, MigrateError> {
-        let convergent = rehearsal.is_some_and(|verdict| verdict.convergent == Some(true));
+        let convergent = rehearsal.is_some_and(|verdict| verdict.convergent.is_yes());
         let max_block = ctx.project.settings().get(cli.max_block, "max_block", tg_core::cli::duration)?;
         Ok(Attempts {
             ctx,

@@ -37,6 +37,10 @@ pub(crate) enum MigrateError {
     NoImage,
     #[error("it could not be rehearsed: {reason}")]
     Unrehearsed { reason: String, data: serde_json::Value },
+    #[error("the rehearsal is not shown to be isolated, and nothing was run: {}", .0.join("; "))]
+    NotIsolated(Vec<String>),
+    #[error("the rehearsed migrator has a session on the live server, and was killed")]
+    Escaped,
     #[error("the rehearsal does not hold any more: {0}")]
     Moved(String),
     #[error("the migration failed when it was rehearsed: {0}")]
@@ -81,12 +85,15 @@ impl Fault for MigrateError {
             | MigrateError::LockTimeout { .. } => Exit::Unchanged,
             MigrateError::OtherRelease { .. }
             | MigrateError::NoBackup { .. }
+            | MigrateError::NotIsolated(_)
             | MigrateError::Moved(_)
             | MigrateError::FailedBefore(_)
             | MigrateError::Blocked(_) => Exit::Refused,
             MigrateError::Catalog(_) | MigrateError::NoImage => Exit::Environment,
             MigrateError::Cut { why, .. } => why.exit(),
-            MigrateError::FailedDirty { .. } | MigrateError::FailedUnknown { .. } => Exit::Stuck,
+            MigrateError::FailedDirty { .. } | MigrateError::FailedUnknown { .. } | MigrateError::Escaped => {
+                Exit::Stuck
+            }
             MigrateError::NoRun | MigrateError::NoTag(_) => Exit::Usage,
         }
     }
@@ -97,6 +104,8 @@ impl Fault for MigrateError {
             MigrateError::Backup(error) => error.code(),
             MigrateError::NothingToRehearse { .. } => "nothing-to-rehearse",
             MigrateError::Unrehearsed { .. } => "not-rehearsed",
+            MigrateError::NotIsolated(_) => "not-isolated",
+            MigrateError::Escaped => "escaped",
             MigrateError::NoImage => "no-image",
             MigrateError::ImageMissing(_) => "image-missing",
             MigrateError::OtherRelease { .. } => "other-release",
@@ -121,7 +130,13 @@ impl Fault for MigrateError {
             MigrateError::Core(error) => error.hint(),
             MigrateError::Backup(error) => error.hint(),
             MigrateError::NothingToRehearse { .. } => Some("make one: tg-backup create --verify; or take one that is not proven with --unverified".into()),
-            MigrateError::Unrehearsed { .. } => Some("see the records above: the application must be well on its own schema first".into()),
+            MigrateError::Unrehearsed { .. } => Some("see the records above: the application must be well on its own schema, and reach its database by a name or a socket".into()),
+            MigrateError::NotIsolated(_) => Some(
+                "close what is named: mount plain files only, and let servers of this host listen on no address that its containers reach".into(),
+            ),
+            MigrateError::Escaped => Some(
+                "compare the live schema with one from before (tg-migrate diff), and put the database back where it differs: tg-backup restore".into(),
+            ),
             MigrateError::Moved(_) => Some("rehearse it again: tg-migrate rehearse".into()),
             MigrateError::FailedBefore(_) => Some("this release can't be migrated to; ask its vendor".into()),
             MigrateError::NoSpace { .. } => Some("free disk space where the database is".into()),

@@ -25,10 +25,14 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &RehearsedOptions) -> R
     let images = Images::find(&ctx, &to, &options.from_image)?;
     let data = json!({
         "changed": false, "from": verdict.from, "to": to, "verdict": path, "created": verdict.created, "backup": verdict.backup,
-        "conclusion": verdict.conclusion, "reasons": verdict.reasons, "migrated": verdict.schema_after.as_ref() == Some(&schema),
+        "conclusion": verdict.conclusion, "reasons": verdict.reasons, "isolated": verdict.isolated, "migrated": verdict.schema_after.as_ref() == Some(&schema),
     });
     if let Some(why) = verdict.elsewhere(&ctx.target.name, &schema, &images.from, &images.to) {
         return Ok(Answer::no(format!("the rehearsal of {to} does not hold any more: {why}"), data));
+    }
+    if !verdict.isolated.is_yes() {
+        let why = "it was not shown to reach no other server";
+        return Ok(Answer::no(format!("the rehearsal of {to} does not hold: {why}"), data));
     }
     let good = match verdict.conclusion {
         Conclusion::Proven => true,

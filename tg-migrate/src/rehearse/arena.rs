@@ -1,18 +1,20 @@
 //! The rehearsal's own server: the backup restored once, and copied in a moment for each thing that is tried.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use tg_core::Error as CoreError;
 use tg_core::backup::readable::Readable;
 use tg_core::backup::{Database, Manifest};
 use tg_core::database::Client;
 use tg_core::database::{Target, ident};
+use tg_core::network;
 use tg_core::ours::Maker;
 use tg_core::throwaway::{self, HOME, Kind, Network, ROOT, Throwaway};
 
 use crate::context::Context;
 use crate::error::MigrateError;
-use crate::rehearse::stage;
 use crate::rehearse::trace::{self, LogLine};
+use crate::rehearse::{MAKER, stage};
 
 /// The backup as it came back.
 pub(super) const PRISTINE: &str = "tg_pristine";
@@ -20,14 +22,15 @@ pub(super) const PRISTINE: &str = "tg_pristine";
 pub(super) const MIGRATED: &str = "tg_migrated";
 const STATEMENTS: &str = "pg_stat_statements";
 const HAS_STATEMENTS: &str = r#"test -e "$(pg_config --pkglibdir)/pg_stat_statements.so""#;
-/// Every error is told with its SQLSTATE and its session, one line of JSON each.
-const SETTINGS: [&str; 8] = [
+/// Every session and every error is logged, the latter with its SQLSTATE, one line of JSON each.
+const SETTINGS: [&str; 9] = [
     "listen_addresses = '*'",
     "logging_collector = on",
     "log_destination = 'jsonlog'",
     "log_filename = 'server'",
     "log_rotation_age = 0",
     "log_rotation_size = 0",
+    "log_connections = on",
     "log_min_messages = warning",
     "max_connections = 200",
 ];
@@ -37,7 +40,9 @@ pub(super) struct Arena<'a> {
     server: Throwaway<'a>,
     database: Database,
     /// The application's containers are on it, too.
-    pub network: String,
+    network: String,
+    /// The image of the server, which has PostgreSQL's clients.
+    pub image: String,
     /// Whether the server counts statements.
     pub counts: bool,
 }
@@ -53,7 +58,7 @@ impl<'a> Arena<'a> {
         memory: Option<u64>,
     ) -> Result<Self, MigrateError> {
         let network = format!("{}-{}", maker.name, maker.session.run);
-        ctx.engine.create_network(&network, &maker.labels())?;
+        ctx.engine.create_internal_network(&network, &maker.labels())?;
         let names = stage::database_names(ctx);
         let kind = Kind {
             bytes: manifest.database.size_bytes.saturating_mul(3),
@@ -74,9 +79,12 @@ impl<'a> Arena<'a> {
                 .collect::<Vec<_>>()
                 .join(",");
         }
-        server.initialize(&like, &SETTINGS)?;
+        let mark = format!("tg.rehearsal = '{}'", ctx.session.run);
+        let settings: Vec<&str> = SETTINGS.into_iter().chain([mark.as_str()]).collect();
+        server.initialize(&like, &settings)?;
         server.restore(&server.bring(files)?, manifest)?;
-        let arena = Arena { ctx, server, database: manifest.database.clone(), network, counts: counts == 0 };
+        let (database, image) = (manifest.database.clone(), image.to_owned());
+        let arena = Arena { ctx, server, database, network, image, counts: counts == 0 };
         arena.prepare()?;
         Ok(arena)
     }
@@ -107,6 +115,22 @@ impl<'a> Arena<'a> {
     /// The database under its own name.
     pub(super) fn connect(&self) -> Result<Client, MigrateError> {
         Ok(self.server.connect(&self.database.name)?)
+    }
+
+    /// The network that it is on, as the engine has it now.
+    pub(super) fn network(&self) -> Result<network::Network, MigrateError> {
+        let found = self.ctx.engine.network(&self.network)?;
+        found.ok_or_else(|| MigrateError::NotIsolated(vec![format!("network {} is gone", self.network)]))
+    }
+
+    /// What its server has as `tg.rehearsal`, and no other server has.
+    pub(super) fn mark(&self) -> &str {
+        &self.ctx.session.run
+    }
+
+    /// Where its socket is, on this host.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.target().host.into()
     }
 
     pub(super) fn target(&self) -> Target {
@@ -143,21 +167,37 @@ impl<'a> Arena<'a> {
 
     /// How long the log is now.
     pub(super) fn log_end(&self) -> Result<u64, MigrateError> {
-        let (_, text) = self.server.exec(ROOT, &["stat", "-c", "%s", &log_file()])?;
-        Ok(text.trim().parse().unwrap_or(0))
+        let text = self.log(&["stat", "-c", "%s", &log_file()])?;
+        text.trim().parse().map_err(|_| unreadable(text.trim()))
     }
 
     /// What the server has said since.
     pub(super) fn log_since(&self, begin: u64) -> Result<Vec<LogLine>, MigrateError> {
         let from = format!("+{}", begin + 1);
-        let (_, text) = self.server.exec(ROOT, &["tail", "-c", &from, &log_file()])?;
-        Ok(trace::lines(&text))
+        Ok(trace::lines(&self.log(&["tail", "-c", &from, &log_file()])?))
+    }
+
+    fn log(&self, command: &[&str]) -> Result<String, MigrateError> {
+        match self.server.exec(ROOT, command)? {
+            (0, text) => Ok(text),
+            (_, text) => Err(unreadable(text.trim())),
+        }
+    }
+
+    /// How many sessions others than we have begun in the working database.
+    pub(super) fn sessions(&self, log: &[LogLine]) -> usize {
+        log.iter().filter(|line| line.dbname == self.database.name && line.begins_session(MAKER)).count()
     }
 
     /// The role that the application connects as: whom the live database is reached by.
     pub(super) fn role(&self) -> &str {
         &self.ctx.target.user
     }
+}
+
+/// What can't be read is no empty log.
+fn unreadable(problem: &str) -> MigrateError {
+    CoreError::File { path: log_file().into(), problem: problem.into() }.into()
 }
 
 fn log_file() -> String {

@@ -29,7 +29,7 @@ fn clear(ctx: &Context, maker: &Maker) -> Result<(), MigrateError> {
     throwaway::sweep(maker, &ctx.engine)?;
     let files = std::fs::read_dir(maker.state.root()).into_iter().flatten().flatten();
     for file in files.filter(|f| f.file_name().to_string_lossy().starts_with(stage::FILE_PREFIX)) {
-        let _ = std::fs::remove_file(file.path());
+        let _ = std::fs::remove_file(file.path()).or_else(|_| std::fs::remove_dir_all(file.path()));
     }
     Ok(())
 }

@@ -1,38 +1,29 @@
 //! The migrator of the target release, in the rehearsal.
 
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tg_core::database::Client;
-use tg_core::process::{self};
 
 use crate::catalog::Catalog;
 use crate::context::Context;
 use crate::error::MigrateError;
 use crate::mark::{Mark, Written};
-use crate::reason::Reason;
 use crate::rehearse::arena::Arena;
+use crate::rehearse::isolation::Lookout;
+use crate::rehearse::one_run::Run;
 use crate::rehearse::stage::Stage;
 use crate::rehearse::trace::{Step, Trace};
 use crate::remains::{self, Traces};
 use crate::watch;
 
 /// What the rehearsed migrator's sessions are called.
-const APPLICATION: &str = "tg-migrate-rehearsal";
-const POLL: Duration = Duration::from_millis(25);
+pub(super) const APPLICATION: &str = "tg-migrate-rehearsal";
+pub(super) const POLL: Duration = Duration::from_millis(25);
 /// A session of the migrator that our own pause holds, or one that waits for an old snapshot.
 const PAUSED: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE datname = $1 AND wait_event = 'PgSleep' \
     AND query !~* 'pg_sleep')";
 const WAITING: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE datname = $1 AND wait_event = 'virtualxid')";
-
-/// One run to its end.
-#[derive(Debug)]
-pub(super) struct Run {
-    pub code: Option<i32>,
-    pub reason: String,
-    pub duration: Duration,
-}
 
 /// Where to kill it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +40,7 @@ pub(super) struct Migration<'a> {
     pub ctx: &'a Context<'a>,
     pub arena: &'a Arena<'a>,
     pub stage: &'a Stage<'a>,
+    pub lookout: &'a Lookout<'a>,
 }
 
 /// What a run did.
@@ -60,42 +52,7 @@ pub(super) struct Effect {
     pub rows: Vec<Written>,
 }
 
-impl Run {
-    pub(super) fn is_well(&self) -> bool {
-        self.code == Some(0)
-    }
-
-    pub(super) fn describe(&self) -> String {
-        let code = self.code.map_or_else(|| "killed".into(), |code| format!("exit {code}"));
-        format!("{code}: {}", self.reason)
-    }
-}
-
 impl Migration<'_> {
-    fn command(&self) -> Command {
-        let name = format!("PGAPPNAME={APPLICATION}");
-        self.stage.compose(&["run", "--rm", "-T", "--no-deps", "-e", &name, &self.ctx.project.migrate])
-    }
-
-    /// Runs it to its end on the database as it is.
-    pub(super) fn run(&self) -> Result<Run, MigrateError> {
-        let session = self.ctx.session;
-        let runner = session.runner();
-        let (mut reason, begun) = (Reason::default(), Instant::now());
-        let status = runner.stream(&mut self.command(), |_, line| {
-            reason.hear(line);
-            session.emit.explain(line);
-            Ok::<(), MigrateError>(())
-        })?;
-        session.check("rehearsing")?;
-        let reason = if status.success() {
-            String::new()
-        } else {
-            format!("{} ({})", reason.tell(), process::describe(status))
-        };
-        Ok(Run { code: status.code(), reason, duration: begun.elapsed() })
-    }
-
     /// The same, with everything that it did.
     pub(super) fn observe(&self) -> Result<Effect, MigrateError> {
         let mut client = self.arena.connect()?;
@@ -123,20 +80,24 @@ impl Migration<'_> {
             Moment::After(_) => {}
         }
         drop(client);
-        let (ended, begun) = (AtomicBool::new(false), Instant::now());
-        let came = std::thread::scope(|scope| {
-            let running = scope.spawn(|| {
-                let run = self.run();
+        let begun = self.begin()?;
+        let ended = AtomicBool::new(false);
+        let (came, heard) = std::thread::scope(|scope| {
+            let (session, lookout) = (self.ctx.session, self.lookout);
+            let following = scope.spawn(|| {
+                let heard = begun.follow(session, lookout);
                 ended.store(true, Ordering::Relaxed);
-                run
+                heard
             });
-            let came = self.await_moment(moment, begun, &ended);
-            let killed = self.kill_containers();
+            let came = self.await_moment(moment, begun.at, &ended);
+            let killed = self.ctx.engine.kill(&begun.container);
             let _ = self.arena.end_sessions();
             drop(holder);
-            let ran = tg_core::thread::joined(running);
-            killed.and(ran.map(drop)).and(came)
-        })?;
+            (came.and_then(|came| Ok(killed.map(|()| came)?)), tg_core::thread::joined(following))
+        });
+        let ended = self.end(&begun, heard);
+        let came = came?;
+        ended?;
         self.arena.connect()?.batch_execute("DELETE FROM tg_trace.pause")?;
         Ok(came)
     }
@@ -162,14 +123,6 @@ impl Migration<'_> {
             std::thread::sleep(POLL);
         }
         Ok(false)
-    }
-
-    fn kill_containers(&self) -> Result<(), MigrateError> {
-        // The engine façade serves one thread, and this one has its own.
-        for container in self.stage.containers(&self.ctx.project.migrate)? {
-            self.ctx.engine.kill(&container.id)?;
-        }
-        Ok(())
     }
 }
 

@@ -2,19 +2,29 @@
 //! gives, and whether the old release goes on with the new schema.
 
 mod arena;
+mod bounds;
 mod charge;
 mod contents;
+mod definition;
+mod isolation;
 mod leftovers;
+mod limits;
 mod migration;
+mod mounts;
+mod one_run;
+mod places;
 mod play;
+mod probe;
 mod promise;
 mod rehearsal;
 mod stage;
 mod statements;
 mod subject;
 mod trace;
+mod tree;
 mod verdict;
 
+use std::cell::Cell;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -29,9 +39,13 @@ use crate::cli::{Cli, RehearseOptions};
 use crate::context::Context;
 use crate::error::MigrateError;
 use arena::Arena;
+use isolation::Lookout;
 pub(crate) use leftovers::sweep;
+use limits::Limits;
+use mounts::Mounts;
 use rehearsal::Rehearsal;
 use stage::Stage;
+use subject::Live;
 pub(crate) use subject::written;
 pub(crate) use verdict::{Conclusion, Verdict};
 
@@ -61,16 +75,26 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &RehearseOptions) -> Re
         image.or_else(|| manifest.image.as_ref().map(|i| i.id.clone())).ok_or(MigrateError::NoImage)?;
     session.emit.explain("restoring the backup");
     let arena = Arena::open(&ctx, maker, (store.root(), &files), &manifest, &image, options.memory)?;
+    let mounts = mounts(&ctx, store.root(), &live, &arena)?;
+    // Another host's clients may have the same addresses.
+    let subnet = arena.network()?.subnet.filter(|_| ctx.target.container.is_some());
+    let lookout = Lookout::new(&ctx, subnet.as_deref())?;
+    let made_of = (&arena, &mounts);
     let rehearsal = Rehearsal {
         ctx: &ctx,
-        old: Stage::at(&ctx, &maker, &arena.network, (&from, "old"))?,
-        new: Stage::at(&ctx, &maker, &arena.network, (&to, "new"))?,
+        old: Stage::at(&ctx, &maker, made_of, (&from, "old"))?,
+        new: Stage::at(&ctx, &maker, made_of, (&to, "new"))?,
         smoke: ctx.project.settings().commands("smoke")?,
         kills: options.kills,
         arena: &arena,
         statements: live.statements,
+        lookout: &lookout,
+        limits: Cell::new(Limits::of(&ctx.project)?),
     };
     let mut verdict = rehearsal.verdict()?;
+    if subject::schema(&ctx)? != live.schema {
+        verdict.doubt("the schema of the live database has changed meanwhile, by whomever".into());
+    }
     verdict.run.clone_from(&session.run);
     verdict.created = clock::rfc3339(SystemTime::now());
     verdict.tool_version = crate::VERSION.into();
@@ -92,6 +116,16 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &RehearseOptions) -> Re
         .unwrap_or_else(|| tg_core::rehearsal::directory(&state).join(format!("{}.json", session.run)));
     verdict.write(&path)?;
     answer(&verdict, &path, options)
+}
+
+/// What the containers are shown of this host.
+fn mounts(ctx: &Context, store: &Path, live: &Live, arena: &Arena) -> Result<Mounts, MigrateError> {
+    let (project, state) = (&ctx.project, ctx.project.state()?);
+    state.create()?;
+    let database = project.service(&project.database).cloned().unwrap_or_default();
+    let mut own = mounts::binds(&database);
+    own.push(store.to_owned());
+    Mounts::new(state.root(), &own, mounts::at(&database, &live.sockets), &arena.socket())
 }
 
 fn answer(verdict: &Verdict, path: &Path, options: &RehearseOptions) -> Result<Answer, MigrateError> {

@@ -11,15 +11,11 @@ use tg_core::health::{Expect, Prober};
 use crate::context::Context;
 use crate::error::MigrateError;
 use crate::rehearse::arena::Arena;
+use crate::rehearse::limits::Limits;
 use crate::rehearse::stage::Stage;
 use crate::rehearse::trace::LogLine;
 
-/// How long an instance may take to get ready.
-pub(super) const READY: Duration = Duration::from_secs(90);
-/// A worker has no health of its own: it must live for so long.
-const LIVES: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(200);
-const SMOKE: Duration = Duration::from_mins(2);
 const LAST_LINES: u32 = 30;
 /// Syntax and names (42), constraints (23), results of another form (0A): not what a user's input does.
 const CLASSES: [&str; 3] = ["42", "23", "0A"];
@@ -31,6 +27,11 @@ pub(super) struct Act {
     pub problems: Vec<String>,
     /// How many smoke commands were run.
     pub smoke: usize,
+    /// How many sessions the rehearsal's server has seen.
+    pub sessions: usize,
+    /// How long the API took to get ready, and the slowest of the commands to end.
+    pub ready_in: Option<Duration>,
+    pub smoke_in: Option<Duration>,
 }
 
 impl Act {
@@ -46,6 +47,7 @@ pub(super) struct Play<'a> {
     pub stage: &'a Stage<'a>,
     /// Commands for an API container, through its shell.
     pub smoke: &'a [String],
+    pub limits: Limits,
 }
 
 impl Play<'_> {
@@ -55,24 +57,30 @@ impl Play<'_> {
         let began = self.arena.log_end()?;
         let helpers = self.stage.helpers();
         if !helpers.is_empty() {
+            self.stage.create(&helpers)?;
             self.stage.start(&helpers)?;
         }
         let services: Vec<String> = project.api.iter().chain(&project.worker).cloned().collect();
         let mut act = Act::default();
-        if let Err(error) = self.stage.start(&services) {
-            act.problems.push(error.to_string());
+        match self.stage.create(&services).and_then(|_| self.stage.start(&services)) {
+            Ok(()) => {}
+            Err(error @ MigrateError::NotIsolated(_)) => return Err(error),
+            Err(error) => act.problems.push(error.to_string()),
         }
         let started = Instant::now();
         for service in &project.api {
             self.await_ready(service, &mut act)?;
         }
+        act.ready_in = act.is_well().then(|| started.elapsed());
         if act.is_well() {
             self.ask(&mut act)?;
         }
         for service in &project.worker {
             self.await_living(service, started, &mut act)?;
         }
-        act.problems.extend(refusals(&self.arena.log_since(began)?, self.arena.role()));
+        let log = self.arena.log_since(began)?;
+        act.sessions = self.arena.sessions(&log);
+        act.problems.extend(refusals(&log, self.arena.role()));
         self.stage.clear()?;
         Ok(act)
     }
@@ -82,7 +90,7 @@ impl Play<'_> {
         let (path, port) = self.ctx.project.health_place()?;
         let token = self.ctx.project.health_token(session.emit.redactor())?;
         let prober = Prober::new(crate::TOOL, token.as_ref(), Expect::default(), session.emit.redactor());
-        let deadline = Deadline::after(Some(READY));
+        let deadline = Deadline::after(Some(self.limits.ready));
         let mut last = "it was not asked".to_owned();
         self.await_each(service, act, |container| {
             if let Some(url) = container.url(port, &path) {
@@ -92,13 +100,23 @@ impl Play<'_> {
                 }
                 last = verdict.reason.unwrap_or_default();
             }
-            let late = || format!("{service} did not get ready within {} s: {last}", READY.as_secs());
+            let limit = humantime::format_duration(self.limits.ready);
+            let late = || format!("{service} did not get ready within {limit} (x-tg: ready_timeout): {last}");
             deadline.passed().then(|| Err(late()))
         })
     }
 
+    /// One with a health check must get healthy, any other must stay up.
     fn await_living(&self, service: &str, started: Instant, act: &mut Act) -> Result<(), MigrateError> {
-        self.await_each(service, act, |_| (started.elapsed() >= LIVES).then_some(Ok(())))
+        let Limits { ready, uptime, .. } = self.limits;
+        self.await_each(service, act, |container| match container.health.as_deref() {
+            None => (started.elapsed() >= uptime).then_some(Ok(())),
+            Some("healthy") => Some(Ok(())),
+            Some(health) => (started.elapsed() >= ready).then(|| {
+                let limit = humantime::format_duration(ready);
+                Err(format!("{service} did not get healthy within {limit} (x-tg: ready_timeout): {health}"))
+            }),
+        })
     }
 
     /// Asks a service's container until something is known of it; one that has ended is not asked.
@@ -146,18 +164,21 @@ impl Play<'_> {
         for command in self.smoke {
             session.check("asking the application")?;
             let words = ["sh", "-c", command];
+            let (limit, begun) = (self.limits.smoke, Instant::now());
             let ended =
-                self.ctx.engine.exec_within(&container.id, &words, SMOKE, || session.check("").is_err())?;
+                self.ctx.engine.exec_within(&container.id, &words, limit, || session.check("").is_err())?;
             act.smoke += 1;
+            act.smoke_in = act.smoke_in.max(ended.is_some().then(|| begun.elapsed()));
             match ended {
                 Some((0, _)) => {}
                 Some((code, text)) => {
                     let said = tg_core::process::tail(&text);
                     act.problems.push(format!("smoke command {command:?} failed (exit {code}): {said}"));
                 }
-                None => act
-                    .problems
-                    .push(format!("smoke command {command:?} did not end in {} s", SMOKE.as_secs())),
+                None => act.problems.push(format!(
+                    "smoke command {command:?} did not end within {} (x-tg: smoke_timeout)",
+                    humantime::format_duration(limit)
+                )),
             }
         }
         Ok(())
@@ -170,7 +191,8 @@ impl Play<'_> {
         } else {
             format!("{what}: {}", act.problems.join("; "))
         };
-        let data = json!({"kind": "act", "act": what, "well": act.is_well(), "problems": act.problems, "smoke": act.smoke});
+        let data = json!({"kind": "act", "act": what, "well": act.is_well(), "problems": act.problems, "smoke": act.smoke,
+            "sessions": act.sessions});
         Ok(self.ctx.session.emit.record(&msg, data)?)
     }
 }

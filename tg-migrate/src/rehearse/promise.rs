@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tg_core::Truth;
 use tg_core::migrators;
 
 use crate::catalog::Catalog;
@@ -27,7 +28,7 @@ impl Rehearsal<'_> {
         &self,
         first: &Effect,
         reasons: &mut Vec<String>,
-    ) -> Result<bool, MigrateError> {
+    ) -> Result<Truth, MigrateError> {
         let second = self.migration().observe()?;
         let histories = histories(self)?;
         let written = second.rows.iter().find(|w| !histories.contains(&w.place()));
@@ -41,20 +42,22 @@ impl Rehearsal<'_> {
         } else {
             written.map(|w| format!("a second run writes rows again, in {}", w.place()))
         };
-        self.promise("idempotent", "a second run changes nothing", problem, reasons)
+        let seen = second.run.was_seen();
+        self.promise("idempotent", "a second run changes nothing", problem, seen, reasons)
     }
 
-    /// The second; nothing where it could be killed at no moment.
+    /// The second; it can't be told where it could be killed at no moment.
     pub(super) fn is_convergent(
         &self,
         first: &Effect,
         reasons: &mut Vec<String>,
-    ) -> Result<Option<bool>, MigrateError> {
+    ) -> Result<Truth, MigrateError> {
         self.arena.reset(MIGRATED)?;
         let histories = histories(self)?;
         let tables: Vec<_> = first.rows.iter().filter(|w| !histories.contains(&w.place())).collect();
         let wanted = Contents::read(&mut self.arena.connect()?, &tables)?;
         let (begun, mut tried, mut problem) = (Instant::now(), 0, None);
+        let mut seen = Truth::Yes;
         for moment in moments(&first.trace.steps, first.run.duration, self.kills.unwrap_or(MOST_KILLS)) {
             if self.kills.is_none() && tried >= LEAST_KILLS && begun.elapsed() >= PATIENCE {
                 break;
@@ -65,6 +68,7 @@ impl Rehearsal<'_> {
             }
             tried += 1;
             let again = self.migration().run()?;
+            seen = seen.and(again.was_seen());
             let after = migration::catalog(self.arena)?;
             let when = describe(&moment, &first.trace);
             problem = if !again.is_well() {
@@ -84,10 +88,10 @@ impl Rehearsal<'_> {
         }
         self.arena.reset(MIGRATED)?;
         if tried == 0 {
-            return Ok(None);
+            seen = Truth::unknown("it ended before it could be killed");
         }
         let msg = format!("killed at {tried} moments and run again it ends as if it had not been killed");
-        self.promise("convergent", &msg, problem, reasons).map(Some)
+        self.promise("convergent", &msg, problem, seen, reasons)
     }
 
     fn promise(
@@ -95,13 +99,18 @@ impl Rehearsal<'_> {
         name: &str,
         kept: &str,
         problem: Option<String>,
+        seen: Truth,
         reasons: &mut Vec<String>,
-    ) -> Result<bool, MigrateError> {
-        let msg = problem.as_deref().unwrap_or(kept);
-        let data = json!({"kind": "promise", "promise": name, "kept": problem.is_none(), "problem": problem});
+    ) -> Result<Truth, MigrateError> {
+        let holds = if problem.is_some() { Truth::No } else { seen };
+        let unknown = holds.why().map(|why| format!("it can't be told whether it is {name}: {why}"));
+        let msg = problem.as_ref().or(unknown.as_ref()).map_or(kept, String::as_str);
+        let mut data = json!({"kind": "promise", "promise": name, "problem": problem});
+        if let Some(data) = data.as_object_mut() {
+            holds.put(data, "kept");
+        }
         self.ctx.session.emit.record(msg, data)?;
-        let holds = problem.is_none();
-        reasons.extend(problem);
+        reasons.extend(problem.or(unknown));
         Ok(holds)
     }
 }

@@ -1,13 +1,17 @@
 //! The order of a rehearsal: what is tried, and what each part of it says.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use tg_core::Truth;
 
 use crate::catalog::Catalog;
 use crate::context::Context;
 use crate::error::MigrateError;
 use crate::rehearse::arena::{Arena, MIGRATED, PRISTINE};
+use crate::rehearse::isolation::{Isolation, Lookout, Proof};
+use crate::rehearse::limits::Limits;
 use crate::rehearse::migration::{self, Effect, Migration};
 use crate::rehearse::play::{Act, Play};
 use crate::rehearse::stage::Stage;
@@ -26,6 +30,8 @@ pub(super) struct Rehearsal<'a> {
     pub kills: Option<usize>,
     /// What the live database was asked.
     pub statements: Statements,
+    pub lookout: &'a Lookout<'a>,
+    pub limits: Cell<Limits>,
 }
 
 impl Rehearsal<'_> {
@@ -37,24 +43,32 @@ impl Rehearsal<'_> {
             schema_before: self.pristine()?.hash(),
             ..Verdict::default()
         };
+        let isolation = self.prove_isolation()?;
+        (verdict.isolated, verdict.isolation) = (isolation.isolated, isolation.how);
         // What does not run here on its own schema says nothing about another one.
-        let baseline = self.play(&self.old, "the old release on the old schema")?.problems;
+        let baseline = self.play(&self.old, "the old release on the old schema")?;
+        self.limits.set(self.limits.get().after(baseline.ready_in, baseline.smoke_in));
         let statements = self.all_statements()?;
         self.arena.reset(PRISTINE)?;
         let effect = self.migration().observe()?;
         self.tell(&effect)?;
         verdict.trace.clone_from(&effect.trace);
         verdict.predicted = Predicted::of(&effect);
+        // One that fails without asking the database fails by itself, where the old release reaches it.
+        let mut unseen: Vec<String> = match effect.run.was_seen() {
+            Truth::Unknown(why) if effect.run.is_well() || baseline.sessions == 0 => vec![why],
+            _ => Vec::new(),
+        };
         if !effect.run.is_well() {
-            return self.failed(verdict, &effect);
+            return self.failed(verdict, &effect, unseen);
         }
         self.arena.keep(MIGRATED)?;
         verdict.schema_after = Some(effect.after.catalog.hash());
-        verdict.idempotent = Some(self.is_idempotent(&effect, &mut verdict.reasons)?);
+        verdict.idempotent = self.is_idempotent(&effect, &mut verdict.reasons)?;
         verdict.convergent = self.is_convergent(&effect, &mut verdict.reasons)?;
         let mut charges = self.charges(&effect, &statements, &mut verdict)?;
-        charges.extend(self.acts(&effect, &mut verdict, baseline.is_empty())?);
-        verdict.conclude(charges, &baseline);
+        charges.extend(self.acts(&effect, &mut verdict, (baseline.is_well(), &mut unseen))?);
+        verdict.conclude(charges, &baseline.problems, unseen);
         Ok(verdict)
     }
 
@@ -63,7 +77,7 @@ impl Rehearsal<'_> {
         &self,
         effect: &Effect,
         verdict: &mut Verdict,
-        comparable: bool,
+        (comparable, unseen): (bool, &mut Vec<String>),
     ) -> Result<Vec<String>, MigrateError> {
         let (mut charges, mut new_is_well) = (Vec::new(), true);
         for (stage, name) in [(&self.new, "new"), (&self.old, "old")] {
@@ -72,6 +86,9 @@ impl Rehearsal<'_> {
             charges.extend(
                 act.problems.iter().map(|p| format!("the {name} release is not well on the new schema: {p}")),
             );
+            if act.is_well() && act.sessions == 0 {
+                unseen.push(format!("the {name} release has begun no session on the rehearsal's server"));
+            }
             new_is_well &= name == "old" || act.problems.is_empty();
             verdict.coverage.smoke_commands = act.smoke;
             if migration::catalog(self.arena)?.hash() != effect.after.catalog.hash() {
@@ -109,7 +126,13 @@ impl Rehearsal<'_> {
     }
 
     pub(super) fn migration(&self) -> Migration<'_> {
-        Migration { ctx: self.ctx, arena: self.arena, stage: &self.new }
+        Migration { ctx: self.ctx, arena: self.arena, stage: &self.new, lookout: self.lookout }
+    }
+
+    /// Once for both releases, whose containers have the same mounts, settings and network.
+    fn prove_isolation(&self) -> Result<Isolation, MigrateError> {
+        self.arena.reset(PRISTINE)?;
+        Proof { ctx: self.ctx, arena: self.arena, stage: &self.new, lookout: self.lookout }.prove()
     }
 
     fn pristine(&self) -> Result<Catalog, MigrateError> {
@@ -127,21 +150,28 @@ impl Rehearsal<'_> {
     }
 
     fn play(&self, stage: &Stage, what: &str) -> Result<Act, MigrateError> {
-        let play = Play { ctx: self.ctx, arena: self.arena, stage, smoke: &self.smoke };
+        let play =
+            Play { ctx: self.ctx, arena: self.arena, stage, smoke: &self.smoke, limits: self.limits.get() };
         let act = play.run()?;
         play.tell(what, &act)?;
         Ok(act)
     }
 
     /// A migration that does not get through proves enough.
-    fn failed(&self, mut verdict: Verdict, effect: &Effect) -> Result<Verdict, MigrateError> {
+    fn failed(
+        &self,
+        mut verdict: Verdict,
+        effect: &Effect,
+        unseen: Vec<String>,
+    ) -> Result<Verdict, MigrateError> {
         let dirty = effect.after.catalog.hash() != verdict.schema_before || !effect.rows.is_empty();
         let how = if dirty { "failed and left changes" } else { "failed and left nothing" };
         verdict.reasons.push(format!("the migration {how}: {}", effect.run.describe()));
         self.arena.reset(PRISTINE)?;
         let new = self.play(&self.new, "the new release on the old schema")?;
         verdict.reasons.extend(new.problems);
-        verdict.conclusion = Conclusion::Broken;
+        verdict.conclusion = if unseen.is_empty() { Conclusion::Broken } else { Conclusion::Unknown };
+        verdict.reasons.extend(unseen);
         Ok(verdict)
     }
 

@@ -2,53 +2,49 @@
 //! that leads nowhere but to the throwaway database, with nothing of the real one's volumes and ports.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Map, Value, json};
 use tempfile::NamedTempFile;
+use tg_core::Error as CoreError;
 use tg_core::compose;
-use tg_core::container::Container;
+use tg_core::container::{Container, PROJECT_LABEL, RUN_LABEL};
 use tg_core::ours::Maker;
 use tg_core::release::{self, Pin};
-use tg_core::{Error as CoreError, url};
 
 use crate::context::Context;
 use crate::error::MigrateError;
+use crate::rehearse::arena::Arena;
+use crate::rehearse::bounds::Bounds;
+use crate::rehearse::migration::APPLICATION;
+use crate::rehearse::mounts::{self, Mounts};
+use crate::rehearse::{definition, places, probe};
 
 /// Its description, with secrets in it: readable by us alone, gone with the value.
 pub(super) const FILE_PREFIX: &str = ".tg-stage-";
-/// Compose's own names of what the copy must not have: each ties it to the real project, to this host, or to the world.
-const LEFT_OUT: [&str; 20] = [
-    "build",
-    "cgroup",
-    "cgroup_parent",
-    "container_name",
-    "depends_on",
-    "devices",
-    "dns",
-    "external_links",
-    "extra_hosts",
-    "ipc",
-    "links",
-    "logging",
-    "network_mode",
-    "networks",
-    "pid",
-    "ports",
-    "privileged",
-    "profiles",
-    "restart",
-    "volumes_from",
-];
 
 /// The project at one release.
 pub(super) struct Stage<'a> {
     ctx: &'a Context<'a>,
+    arena: &'a Arena<'a>,
+    mounts: &'a Mounts,
     /// Compose project.
     pub name: String,
     file: NamedTempFile,
     /// Image references by service.
     pub images: HashMap<String, String>,
+    /// Services that try what can be reached from it.
+    pub probes: Vec<String>,
+    /// What of the real project it goes without, by service.
+    pub without: Vec<String>,
+}
+
+/// The copy of a project's description.
+#[derive(Debug)]
+struct Copy {
+    model: Value,
+    without: Vec<String>,
 }
 
 impl<'a> Stage<'a> {
@@ -56,40 +52,85 @@ impl<'a> Stage<'a> {
     pub(super) fn at(
         ctx: &'a Context<'a>,
         maker: &Maker,
-        network: &str,
+        (arena, mounts): (&'a Arena<'a>, &'a Mounts),
         (tag, short): (&str, &str),
     ) -> Result<Self, MigrateError> {
         let runner = ctx.session.runner();
-        let services = services(ctx);
-        let pins = Pin::find(&ctx.project, runner, &services)?;
+        let own = services(ctx);
+        let pins = Pin::find(&ctx.project, runner, &own)?;
         let wanted: Vec<_> = pins.iter().map(|pin| (pin, tag.to_owned())).collect();
         let (compose, _overriding) = release::preview(&ctx.project, &wanted)?;
         let model = compose.config(runner, &[])?;
         let name = format!("tg-rehearse-{short}-{}", ctx.session.run.to_ascii_lowercase());
-        let all: Vec<String> = services.into_iter().chain(helpers(ctx, &model)).collect();
-        let copy = copy(&model, &all, &maker.labels_of_run(), network);
+        let all: Vec<String> = own.iter().cloned().chain(helpers(ctx, &model)).collect();
+        let network = arena.network()?.name;
+        let project = (ctx.project.migrate.as_str(), ctx.project.directory.as_path());
+        let mut copy = copy(project, &model, &all, (mounts, &maker.labels_of_run(), &network))?;
+        let services = copy.model["services"].as_object().cloned().unwrap_or_default();
+        let probes = probe::services(&services, &own, &arena.image);
+        for (name, probe) in &probes {
+            copy.model["services"][name] = probe.clone();
+        }
+        for note in &copy.without {
+            ctx.session.emit.explain(&format!("not in the rehearsal: {note}"));
+        }
         let images =
             all.iter().filter_map(|s| Some((s.clone(), model["services"][s]["image"].as_str()?.to_owned())));
         let images = images.collect();
-        Ok(Stage { ctx, file: written(ctx, &copy)?, name, images })
+        let probes = probes.into_iter().map(|(name, _)| name).collect();
+        let file = written(ctx, &copy.model)?;
+        Ok(Stage { ctx, arena, mounts, name, file, images, probes, without: copy.without })
     }
 
     /// `docker compose …` on it.
-    pub(super) fn compose(&self, words: &[&str]) -> Command {
+    fn compose(&self, words: &[&str], services: &[String]) -> Command {
         let mut command = Command::new("docker");
         command.args(["compose", "--progress", "quiet", "-p", &self.name, "-f"]).arg(self.file.path());
-        command.args(words).env("COMPOSE_ANSI", "never").env("COMPOSE_MENU", "false");
+        command.args(words).args(services).env("COMPOSE_ANSI", "never").env("COMPOSE_MENU", "false");
         // What the shell says about other projects must not steer this one.
         command.env_remove("COMPOSE_FILE").env_remove("COMPOSE_PROFILES").env_remove("COMPOSE_PROJECT_NAME");
         command
     }
 
-    /// Starts services, one container each, without those that they depend on.
+    /// Makes the containers of services, one each, without those that they depend on, and refuses what the engine has made of
+    /// them if it has a way out. None is started.
+    pub(super) fn create(&self, services: &[String]) -> Result<Vec<Container>, MigrateError> {
+        let words = ["up", "--no-start", "--no-deps", "--no-build"];
+        self.ctx.session.runner().capture(&mut self.compose(&words, services))?;
+        let mut containers = Vec::new();
+        for service in services {
+            containers.extend(self.containers(service)?);
+        }
+        self.refuse_ways_out(&containers)?;
+        Ok(containers)
+    }
+
+    fn refuse_ways_out(&self, containers: &[Container]) -> Result<(), MigrateError> {
+        let network = self.arena.network()?;
+        let mut inspect = Command::new("docker");
+        inspect.args(["container", "inspect"]).args(containers.iter().map(|container| &container.id));
+        // As the engine says it, with what a later engine may say.
+        let text = self.ctx.session.runner().ask(&mut inspect)?;
+        let all: Vec<Value> = serde_json::from_str(&text).unwrap_or_default();
+        let shown = self.mounts.shown();
+        let bounds = Bounds { network: &network, shown: &shown };
+        let mut ways: Vec<String> = all.iter().flat_map(|container| bounds.ways_out(container)).collect();
+        if all.len() != containers.len() {
+            ways.push("the engine does not say what it has made".into());
+        }
+        let ours = self.ctx.engine.labelled(&[format!("{RUN_LABEL}={}", self.ctx.session.run)])?;
+        let strangers = network.containers.iter().filter(|id| ours.iter().all(|own| own.id != **id));
+        ways.extend(strangers.map(|id| format!("network {}: container {id} is on it", network.name)));
+        if !network.internal {
+            ways.push(format!("network {} is not internal", network.name));
+        }
+        if ways.is_empty() { Ok(()) } else { Err(MigrateError::NotIsolated(ways)) }
+    }
+
+    /// Starts the containers that were made of services.
     pub(super) fn start(&self, services: &[String]) -> Result<(), MigrateError> {
-        let runner = self.ctx.session.runner();
-        let mut words = vec!["up", "-d", "--no-deps", "--no-build"];
-        words.extend(services.iter().map(String::as_str));
-        runner.capture(&mut self.compose(&words))?;
+        // Compose hands over those secrets and configs that are no files.
+        self.ctx.session.runner().capture(&mut self.compose(&["start"], services))?;
         Ok(())
     }
 
@@ -100,10 +141,8 @@ impl<'a> Stage<'a> {
 
     /// Removes its containers, with their volumes.
     pub(super) fn clear(&self) -> Result<(), MigrateError> {
-        for service in self.images.keys() {
-            for container in self.containers(service)? {
-                self.ctx.engine.remove_own(&container.id)?;
-            }
+        for container in self.ctx.engine.labelled(&[format!("{PROJECT_LABEL}={}", self.name)])? {
+            self.ctx.engine.remove_own(&container.id)?;
         }
         Ok(())
     }
@@ -129,21 +168,12 @@ pub(super) fn services(ctx: &Context) -> Vec<String> {
     all.filter(|service| project.service(service).is_some()).cloned().collect()
 }
 
-/// Under which names the application looks for its database: the service, and whatever its URLs say.
+/// Under which names the application looks for its database: the service, and whatever its settings say.
 pub(super) fn database_names(ctx: &Context) -> Vec<String> {
-    let mut names = BTreeSet::from([ctx.project.database.clone()]);
-    for service in services(ctx) {
-        let environment = ctx.project.service(&service).and_then(|s| s["environment"].as_object());
-        for (name, _) in environment.into_iter().flatten() {
-            let bare = name.strip_suffix("_FILE").unwrap_or(name);
-            let value = ctx.project.variable(&service, bare).unwrap_or_default();
-            names.extend(url::postgres_host(&value));
-            if bare == "PGHOST" || bare.ends_with("DB_HOST") || bare.ends_with("DATABASE_HOST") {
-                names.insert(value);
-            }
-        }
-    }
-    names.into_iter().filter(|name| !name.is_empty()).collect()
+    let places = places::named(&ctx.project, &services(ctx));
+    let names: BTreeSet<String> = places.into_iter().map(|(host, _)| host).collect();
+    // A directory is no name.
+    names.into_iter().filter(|name| !name.starts_with('/')).collect()
 }
 
 /// What the application depends on, and what that depends on, but for the database and itself.
@@ -161,51 +191,50 @@ fn helpers(ctx: &Context, model: &Value) -> Vec<String> {
     found.into_iter().collect()
 }
 
-fn copy(model: &Value, services: &[String], labels: &HashMap<String, String>, network: &str) -> Value {
-    let service = |name: &String| {
-        let mut service = model["services"][name].as_object().cloned().unwrap_or_default();
-        service.retain(|key, _| !LEFT_OUT.contains(&key.as_str()));
+fn copy(
+    (migrate, directory): (&str, &Path),
+    model: &Value,
+    services: &[String],
+    (mounts, labels, network): (&Mounts, &HashMap<String, String>, &str),
+) -> Result<Copy, MigrateError> {
+    let (mut all, mut without) = (Map::new(), Vec::new());
+    let mut used: [BTreeSet<String>; 2] = Default::default();
+    for name in services {
+        let original = &model["services"][name];
+        let (mut service, keys) = definition::kept(original);
+        let mounted = mounts.of(original)?;
+        without.extend(keys.into_iter().chain(mounted.notes).map(|what| format!("{name}: {what}")));
+        service.insert("volumes".into(), json!(mounted.volumes));
         service.insert("restart".into(), json!("no"));
         // What is rehearsed is what is here.
         service.insert("pull_policy".into(), json!("never"));
         service.insert("networks".into(), json!({"stage": {"aliases": [name]}}));
-        if let Some(deploy) = service.get_mut("deploy").and_then(Value::as_object_mut) {
-            deploy.retain(|key, _| key == "resources");
+        service.insert("labels".into(), json!(labels));
+        for (kind, used) in ["secrets", "configs"].into_iter().zip(&mut used) {
+            used.extend(mounts::used(original, kind));
+            service.extend(original.get(kind).map(|own| (kind.to_owned(), own.clone())));
         }
-        let volumes: Vec<Value> = service
-            .get("volumes")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(volume)
-            .collect();
-        service.insert("volumes".into(), json!(volumes));
-        let own = service.entry("labels").or_insert_with(|| json!({}));
-        if let Some(own) = own.as_object_mut() {
-            own.extend(labels.iter().map(|(name, value)| (name.clone(), json!(value))));
+        if name == migrate {
+            one_shot(&mut service);
         }
-        (name.clone(), Value::Object(service))
-    };
-    let all: Map<String, Value> = services.iter().map(service).collect();
-    json!({
-        "services": all, "secrets": model["secrets"].as_object().cloned().unwrap_or_default(),
-        "configs": model["configs"].as_object().cloned().unwrap_or_default(),
+        all.insert(name.clone(), Value::Object(service));
+    }
+    let [secrets, configs] = used;
+    let model = json!({
+        "services": all,
+        "secrets": mounts.definitions("secrets", model, &secrets, directory)?,
+        "configs": mounts.definitions("configs", model, &configs, directory)?,
         "networks": {"stage": {"name": network, "external": true}},
-    })
+    });
+    Ok(Copy { model, without })
 }
 
-/// An empty volume in the place of each of the real ones; a directory of the host can be read and not
-/// written. The engine's socket is neither.
-fn volume(volume: &Value) -> Option<Value> {
-    let target = &volume["target"];
-    match volume["type"].as_str()? {
-        "bind" if volume["source"].as_str()?.ends_with("docker.sock") => None,
-        "bind" => {
-            Some(json!({"type": "bind", "source": volume["source"], "target": target, "read_only": true}))
-        }
-        "tmpfs" => Some(volume.clone()),
-        _ => Some(json!({"type": "volume", "target": target})),
-    }
+/// The migrator has nobody who types, and its sessions are known by their name.
+fn one_shot(service: &mut Map<String, Value>) {
+    service.remove("tty");
+    service.remove("stdin_open");
+    let environment = service.entry("environment").or_insert_with(|| json!({}));
+    environment["PGAPPNAME"] = json!(APPLICATION);
 }
 
 /// The copy as a compose file. The model has the values as containers get them, and Compose fills in what it reads.
@@ -233,34 +262,38 @@ mod tests {
     fn the_copy_keeps_what_the_application_is_and_nothing_that_ties_it_to_the_real_one() {
         let model = json!({
             "services": {"api": {
-                "image": "r/app:2", "environment": {"A": "b", "PASSWORD": "a$b"}, "secrets": [{"source": "s"}], "command": ["x"],
+                "image": "r/app:2", "environment": {"A": "b"}, "secrets": [{"source": "s", "target": "s"}], "command": ["x"],
                 "ports": [{"published": "3000"}], "container_name": "api", "restart": "always", "depends_on": {"db": {}},
-                "deploy": {"replicas": 2, "resources": {"limits": {"memory": "1"}}}, "networks": {"default": null},
+                "deploy": {"replicas": 2, "resources": {"limits": {"memory": "1"}}}, "networks": {"default": null}, "privileged": true,
+                "labels": {"traefik.enable": "true"},
                 "volumes": [
-                    {"type": "volume", "source": "uploads", "target": "/u"}, {"type": "bind", "source": "/etc/x", "target": "/x"},
-                    {"type": "bind", "source": "/var/run/docker.sock", "target": "/var/run/docker.sock"}],
-            }},
-            "secrets": {"s": {"file": "/s"}}, "volumes": {"uploads": {}}, "networks": {"default": {}},
+                    {"type": "volume", "source": "uploads", "target": "/u"},
+                    {"type": "bind", "source": "/run/docker.sock", "target": "/var/run/docker.sock"}],
+            }, "migrate": {"image": "r/app:2", "tty": true}},
+            "secrets": {"s": {"environment": "S"}, "other": {"file": "/s"}},
+            "volumes": {"uploads": {"driver_opts": {"type": "none", "o": "bind", "device": "/run"}}}, "networks": {"default": {}},
         });
         let labels = HashMap::from([("tg.run".to_owned(), "r".to_owned())]);
-        let copy = copy(&model, &["api".into()], &labels, "net");
-        let api = &copy["services"]["api"];
-        assert_eq!(api["image"], "r/app:2");
-        assert_eq!((&api["environment"]["A"], &api["command"][0]), (&json!("b"), &json!("x")));
-        for key in ["ports", "container_name", "depends_on"] {
-            assert!(api[key].is_null(), "{key}");
-        }
-        assert_eq!(api["deploy"], json!({"resources": {"limits": {"memory": "1"}}}));
-        assert_eq!(api["networks"], json!({"stage": {"aliases": ["api"]}}));
+        let dir = tempfile::tempdir().unwrap();
+        let mounts = Mounts::new(dir.path(), &[], BTreeSet::new(), dir.path()).unwrap();
+        let services = ["api".to_owned(), "migrate".to_owned()];
+        let copy = copy(("migrate", dir.path()), &model, &services, (&mounts, &labels, "net")).unwrap();
+        let api = &copy.model["services"]["api"];
         assert_eq!(
-            api["volumes"],
-            json!([
-            {"type": "volume", "target": "/u"},
-            {"type": "bind", "source": "/etc/x", "target": "/x", "read_only": true}])
+            *api,
+            json!({
+                "image": "r/app:2", "environment": {"A": "b"}, "command": ["x"], "deploy": {"resources": {"limits": {"memory": "1"}}},
+                "volumes": [{"type": "volume", "target": "/u"}], "restart": "no", "pull_policy": "never",
+                "networks": {"stage": {"aliases": ["api"]}}, "labels": {"tg.run": "r"}, "secrets": [{"source": "s", "target": "s"}],
+            })
         );
-        assert_eq!(api["labels"]["tg.run"], "r");
-        assert!(text(&copy).contains(r#""PASSWORD":"a$$b""#), "Compose makes one dollar sign of two");
-        assert_eq!(copy["networks"]["stage"]["external"], true);
-        assert!(copy.get("volumes").is_none());
+        let migrate = &copy.model["services"]["migrate"];
+        assert_eq!(migrate["environment"], json!({"PGAPPNAME": APPLICATION}));
+        assert!(migrate["tty"].is_null());
+        assert_eq!(copy.model["secrets"], json!({"s": {"environment": "S"}}));
+        assert_eq!(copy.model["networks"]["stage"], json!({"name": "net", "external": true}));
+        assert!(copy.model.get("volumes").is_none());
+        assert_eq!(copy.without[0], "api: privileged");
+        assert!(copy.without[1].starts_with("api: /var/run/docker.sock: "), "{:?}", copy.without);
     }
 }

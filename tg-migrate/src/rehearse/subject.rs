@@ -11,10 +11,15 @@ use crate::rehearse::statements::{self, Statements};
 /// The database that every server has.
 const MAINTENANCE: &str = "postgres";
 
+const SOCKETS: &str = "SELECT pg_catalog.current_setting('unix_socket_directories', true)";
+const USUAL_SOCKETS: &str = "/var/run/postgresql, /tmp";
+
 /// What is asked of the live database, and nothing else: its schema, and what it was asked.
 pub(super) struct Live {
     pub schema: String,
     pub statements: Statements,
+    /// Where its server has its sockets, as the server sees it.
+    pub sockets: Vec<String>,
 }
 
 pub(super) fn live(ctx: &Context) -> Result<Live, MigrateError> {
@@ -27,7 +32,15 @@ pub(super) fn live(ctx: &Context) -> Result<Live, MigrateError> {
         // The statistics of all databases are kept together, and may be shown in another one.
         statements = statements::collect(&mut beside, &ctx.target.user, &ctx.target.name)?;
     }
-    Ok(Live { schema, statements })
+    // Only a role that may read all settings is told; for others the places of every usual image.
+    let told = client.query_one(SOCKETS, &[]).map(|row| row.get::<_, Option<String>>(0)).ok().flatten();
+    let sockets = told.as_deref().unwrap_or(USUAL_SOCKETS).split(',').map(|path| path.trim().to_owned());
+    Ok(Live { schema, statements, sockets: sockets.collect() })
+}
+
+/// The schema of the live database as it is now.
+pub(super) fn schema(ctx: &Context) -> Result<String, MigrateError> {
+    Ok(Catalog::read(&mut ctx.connect()?)?.hash())
 }
 
 /// The release that runs.

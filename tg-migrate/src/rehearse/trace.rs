@@ -7,6 +7,8 @@ use serde_json::Value;
 
 pub(super) const INSTALL: &str = include_str!("../sql/trace.sql");
 const PREFIX: &str = "tg-trace ";
+/// With log_connections, in the words of the server's own language, which is C.
+const LOGGED_IN: &str = "connection authorized: ";
 
 /// A command that changes the schema.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,13 @@ pub(crate) struct LogLine {
     pub statement: String,
     pub application_name: String,
     pub backend_type: String,
+}
+
+impl LogLine {
+    /// Whether it tells that somebody has logged in, under another name than this.
+    pub(super) fn begins_session(&self, ours: &str) -> bool {
+        self.message.starts_with(LOGGED_IN) && !self.message.contains(&format!("application_name={ours}"))
+    }
 }
 
 /// The lines of a log, without what can't be read of it.
@@ -130,6 +139,18 @@ mod tests {
 
     fn line(pid: i64, event: &Value) -> LogLine {
         LogLine { pid, message: format!("{PREFIX}{event}"), ..LogLine::default() }
+    }
+
+    #[test]
+    fn only_the_sessions_of_others_are_counted() {
+        let line = |message: &str| LogLine { message: message.into(), ..LogLine::default() };
+        let begins = |message: &str| line(message).begins_session("tg-migrate-rehearse");
+        assert!(begins("connection authorized: user=app database=app application_name=node"));
+        assert!(begins("connection authorized: user=app database=app"));
+        assert!(!begins(
+            "connection authorized: user=postgres database=app application_name=tg-migrate-rehearse"
+        ));
+        assert!(!begins("connection received: host=[local]"));
     }
 
     #[test]

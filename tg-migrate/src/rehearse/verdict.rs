@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tg_core::backup::manifest::{sealed, unsealed};
-use tg_core::{Error as CoreError, atomic_file};
+use tg_core::{Error as CoreError, Truth, atomic_file};
 
 use crate::error::MigrateError;
 use crate::mark::Written;
@@ -80,10 +80,16 @@ pub(crate) struct Verdict {
     pub reasons: Vec<String>,
     pub witnesses: Vec<Witness>,
     pub coverage: Coverage,
-    /// A second run changes nothing; nothing where there was none.
-    pub idempotent: Option<bool>,
-    /// A run after one that was killed ends as one that was not; nothing where none was killed.
-    pub convergent: Option<bool>,
+    /// Whether all of it reached the rehearsal's server and no other.
+    #[serde(default)]
+    pub isolated: Truth,
+    /// How that was shown.
+    #[serde(default)]
+    pub isolation: Vec<String>,
+    /// A second run changes nothing.
+    pub idempotent: Truth,
+    /// A run after one that was killed ends as one that was not.
+    pub convergent: Truth,
     pub predicted: Predicted,
     pub trace: Trace,
     pub duration_ms: u64,
@@ -91,11 +97,12 @@ pub(crate) struct Verdict {
 
 impl Verdict {
     /// Draws the conclusion from what speaks against the old release on the new schema, and from what it came to on its own:
-    /// one that is not well there shows nothing by failing elsewhere.
-    pub(super) fn conclude(&mut self, mut charges: Vec<String>, baseline: &[String]) {
+    /// one that is not well there shows nothing by failing elsewhere. `unseen` is what was not looked at after all.
+    pub(super) fn conclude(&mut self, mut charges: Vec<String>, baseline: &[String], unseen: Vec<String>) {
         let missing = self.coverage.missing();
         self.conclusion = match (charges.is_empty(), baseline.is_empty(), &missing) {
             (false, ..) => Conclusion::Broken,
+            (true, ..) if !unseen.is_empty() => Conclusion::Unknown,
             (true, false, _) => Conclusion::Unknown,
             (true, true, None) => Conclusion::Proven,
             (true, true, Some(_)) => Conclusion::NoCounterexample,
@@ -106,9 +113,17 @@ impl Verdict {
                 baseline.join("; ")
             ));
         }
+        charges.extend(unseen);
         charges.append(&mut self.reasons);
         charges.extend(missing.filter(|_| self.conclusion == Conclusion::NoCounterexample));
         self.reasons = charges;
+    }
+
+    /// What can't be told after all, whatever was concluded.
+    pub(super) fn doubt(&mut self, why: String) {
+        self.isolated = Truth::unknown(&why);
+        self.conclusion = Conclusion::Unknown;
+        self.reasons.insert(0, why);
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<(), MigrateError> {
@@ -235,7 +250,7 @@ mod tests {
         let conclusion = |coverage: Coverage, charges: &[&str], baseline: &[&str]| {
             let of = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
             let mut verdict = Verdict { coverage, ..Verdict::default() };
-            verdict.conclude(of(charges), &of(baseline));
+            verdict.conclude(of(charges), &of(baseline), Vec::new());
             assert_eq!(verdict.reasons.is_empty(), verdict.conclusion == Conclusion::Proven);
             verdict.conclusion
         };
@@ -261,6 +276,27 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_looked_at_is_never_a_proof() {
+        let coverage = Coverage { statements: 5, live: 3, calls: 0.95, smoke_commands: 1 };
+        let mut verdict = Verdict { coverage, ..Verdict::default() };
+        let conclude = |verdict: &mut Verdict, charges: &[&str], unseen: &[&str]| {
+            let of = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+            verdict.conclude(of(charges), &[], of(unseen));
+            verdict.conclusion
+        };
+        assert_eq!(conclude(&mut verdict, &[], &["no session was seen"]), Conclusion::Unknown);
+        assert_eq!(verdict.reasons, ["no session was seen"]);
+        assert_eq!(
+            conclude(&mut verdict, &["a column is gone"], &["no session was seen"]),
+            Conclusion::Broken
+        );
+        let mut proven =
+            Verdict { isolated: Truth::Yes, conclusion: Conclusion::Proven, ..Verdict::default() };
+        proven.doubt("the live schema has changed".into());
+        assert!(proven.conclusion == Conclusion::Unknown && !proven.isolated.is_yes());
+    }
+
+    #[test]
     fn a_verdict_is_read_as_it_was_written_and_not_when_it_was_edited() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rehearsals/r.json");
@@ -270,6 +306,9 @@ mod tests {
             conclusion: Conclusion::Broken,
             schema_before: "s".into(),
             images_to: BTreeMap::from([("m".into(), "i".into())]),
+            isolated: Truth::Yes,
+            idempotent: Truth::Yes,
+            convergent: Truth::No,
             // One that a reader who rounds gives back as another number.
             coverage: Coverage { calls: 0.992_857_142_857_142_9, ..Coverage::default() },
             ..Verdict::default()
