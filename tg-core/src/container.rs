@@ -61,6 +61,9 @@ pub struct Container {
     /// Made by `compose run`.
     #[serde(skip)]
     pub one_off: bool,
+    /// All of its labels, those of its image too.
+    #[serde(skip)]
+    pub labels: HashMap<String, String>,
     /// Its first process, as the engine's host counts; `None` when it does not run.
     #[serde(skip)]
     pub pid: Option<u32>,
@@ -142,6 +145,7 @@ impl From<ContainerInspectResponse> for Container {
             published: published.collect(),
             config_hash: label(HASH_LABEL),
             one_off: label(ONE_OFF_LABEL) == "True",
+            labels,
             pid: state.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0),
         }
     }

@@ -16,6 +16,7 @@ use tokio::time::error::Elapsed;
 use crate::Error;
 use crate::bounds::{Bounds, GRACE};
 use crate::container::{Container, PROJECT_LABEL, SERVICE_LABEL};
+use crate::container::Container;
 
 /// How long one question to the engine may take; stopping and waiting have their own limits.
 pub(crate) const ANSWER: Duration = Duration::from_mins(1);
@@ -105,12 +106,7 @@ impl Engine {
         self.runtime.block_on(work)
     }
 
-    /// The containers of a Compose service, running or not, by name; one-off ones too.
-    pub fn containers(&self, project: &str, service: &str) -> Result<Vec<Container>, Error> {
-        self.labelled(&[format!("{PROJECT_LABEL}={project}"), format!("{SERVICE_LABEL}={service}")])
-    }
-
-    /// The containers that carry all of these labels.
+    /// The containers that carry all of these labels, whoever gave them: a container inherits those of its image.
     pub fn labelled(&self, labels: &[String]) -> Result<Vec<Container>, Error> {
         let filters = HashMap::from([("label".to_owned(), labels.to_vec())]);
         let options = query::ListContainersOptionsBuilder::new().all(true).filters(&filters).build();

@@ -96,6 +96,7 @@ impl Engine {
     }
 
     pub(crate) fn create(&self, job: &Job) -> Result<String, Error> {
+        let labels = self.own_labels(&job.image, &job.labels)?;
         let (program, arguments) =
             job.command.split_first().map_or((vec![], vec![]), |(p, a)| (vec![p.clone()], a.to_vec()));
         let endpoint = EndpointSettings { aliases: Some(job.aliases.clone()), ..EndpointSettings::default() };
@@ -112,6 +113,7 @@ impl Engine {
             attach_stdin: Some(job.tied),
             open_stdin: Some(job.tied),
             stdin_once: Some(job.tied),
+            labels: Some(labels),
             host_config: Some(HostConfig {
                 auto_remove: Some(job.tied),
                 mounts: Some(job.volumes.iter().map(|at| own_volume(at, &job.labels)).collect()),

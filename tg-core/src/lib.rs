@@ -13,6 +13,7 @@ mod client;
 pub mod clock;
 pub mod compose;
 pub mod connection_string;
+mod composed;
 pub mod container;
 pub mod crash;
 pub mod database;

@@ -22,7 +22,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tg_core::backup::store::Store;
-use tg_core::container::PROJECT_LABEL;
 use tg_core::database::Target;
 use tg_core::engine::Engine;
 use tg_core::project::Project;
@@ -90,6 +89,8 @@ fn look(
     let before = Before::read(state);
     let engine = Engine::connect(&session.bounds())?;
     let mut all = engine.labelled(&[format!("{PROJECT_LABEL}={}", project.name)])?;
+    let engine = Engine::connect()?;
+    let mut all = engine.of_project(&project.name)?;
     all.retain(|container| !container.one_off);
     let digests = logs::read(session, &all, i64::try_from(since).unwrap_or(0))?;
     let mut entries = logs::entries(&digests, before.signatures.as_ref(), most);

@@ -80,6 +80,7 @@ impl Stack {
             "tg.lab=1".to_owned(),
             format!("com.docker.compose.project={}", self.project),
             format!("com.docker.compose.service={name}"),
+            "com.docker.compose.config-hash=lab".to_owned(),
         ];
         let mut all = vec!["run", "-d", "--name", &own, "--network", &self.project];
         all.extend(labels.iter().flat_map(|label| ["--label", label]));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tg_core::container::{Container, PROJECT_LABEL};
+use tg_core::container::Container;
 use tg_core::engine::Engine;
 use tg_core::project::Project;
 use tg_core::{Error, Session};
@@ -83,7 +83,7 @@ fn once(
 
 /// Containers whose work has no end, without those that a swap keeps for its way back.
 fn lasting(engine: &Engine, project: &Project) -> Result<Vec<Container>, Error> {
-    let mut found = engine.labelled(&[format!("{PROJECT_LABEL}={}", project.name)])?;
+    let mut found = engine.of_project(&project.name)?;
     let resting = project.state()?.resting();
     found.retain(|container| {
         !container.one_off && !resting.contains(&container.id) && !is_one_shot(project, &container.service)
