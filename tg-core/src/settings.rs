@@ -30,6 +30,7 @@ pub const KEYS: &[&str] = &[
     "state_dir",
     "migrate_exec",
     "migrate_lock_timeout",
+    "migrate_options",
     "max_block",
     "backup_max_age",
     "smoke",

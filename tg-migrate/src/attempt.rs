@@ -43,6 +43,8 @@ pub(crate) struct Attempt {
     pub watched: Watched,
     /// Whether it was ended before its time.
     pub cut: bool,
+    /// It was not let in with the options of its sessions.
+    options_refused: bool,
 }
 
 impl<'a> Attempts<'a> {
@@ -66,7 +68,7 @@ impl<'a> Attempts<'a> {
         client: &mut Client,
         before: &Mark,
     ) -> Result<(Attempt, Outcome, u32), MigrateError> {
-        let (mut tries, mut ledger) = (0, Ledger::default());
+        let (mut tries, mut retries, mut ledger) = (0, self.retries, Ledger::default());
         loop {
             tries += 1;
             let attempt = self.attempt(migrator, ledger);
@@ -74,6 +76,16 @@ impl<'a> Attempts<'a> {
             let outcome = Outcome::find(self.ctx, client, before, &attempt.watched, how);
             let again =
                 tries <= self.retries && attempt.was_locked_out() && self.ctx.session.check("").is_ok();
+            let application = &migrator.application;
+            let outcome = Outcome::find(self.ctx, client, application, before, &attempt.watched.ledger)?;
+            let never_got_in = attempt.never_got_in() && !outcome.changed();
+            if never_got_in && self.ctx.session.check("").is_ok() && migrator.drop_options() {
+                self.tell_of_options(&attempt.reason)?;
+                ledger = attempt.watched.ledger;
+                retries += 1;
+                continue;
+            }
+            let again = tries <= retries && attempt.was_locked_out() && self.ctx.session.check("").is_ok();
             if !again {
                 return Ok((attempt, outcome, tries));
             }
@@ -85,6 +97,12 @@ impl<'a> Attempts<'a> {
             self.ctx.session.deadline.sleep(pause);
             ledger = attempt.watched.ledger;
         }
+    }
+
+    fn tell_of_options(&self, reason: &str) -> Result<(), MigrateError> {
+        let msg = "a connection pooler takes no options of sessions: the migrator is run again without them, so lock_timeout does \
+            not apply, and its sessions may not carry their name; x-tg.migrate_options: false saves the first try";
+        Ok(self.ctx.session.emit.warning("without-options", msg, json!({"reason": reason}))?)
     }
 
     /// Runs the migrator to its end, watched; its lines become records.
@@ -116,6 +134,13 @@ impl<'a> Attempts<'a> {
         match ended {
             Ok(status) => Attempt { status: Some(status), reason: reason.tell(), watched, cut },
             Err(error) => Attempt { status: None, reason: error.to_string(), watched, cut: true },
+            Ok(status) => {
+                let options_refused = reason.options_refused;
+                Attempt { status: Some(status), reason: reason.tell(), watched, options_refused }
+            }
+            Err(error) => {
+                Attempt { status: None, reason: error.to_string(), watched, options_refused: false }
+            }
         }
     }
 }
@@ -124,6 +149,10 @@ impl Attempt {
     /// Whether it ended by itself, with 0.
     pub(crate) fn is_well(&self) -> bool {
         !self.cut && self.status.is_some_and(|status| status.success())
+    /// Whether it failed since it was not let in with the options of its sessions: none of them was ever seen.
+    fn never_got_in(&self) -> bool {
+        let failed = self.status.is_some_and(|status| !status.success());
+        failed && self.options_refused && self.watched.ledger.is_unseen()
     }
 
     /// Whether it failed for want of a lock: cancelled by us, by `lock_timeout` (55P03), as the victim of a deadlock (40P01).

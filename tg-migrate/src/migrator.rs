@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use serde_json::json;
 use tg_core::compose::Compose;
 use tg_core::container::{Container, RUN_LABEL};
 use tg_core::engine::{Engine, Image};
@@ -25,6 +26,8 @@ pub(crate) struct Migrator {
     /// Whether it has a container of its own.
     pub contained: bool,
     pub command: Command,
+    /// The same without options of ours for its sessions; `None` where the command has none.
+    without_options: Option<Command>,
     /// Keeps the compose override of the target release alive.
     _overriding: Option<tempfile::NamedTempFile>,
 }
@@ -48,15 +51,21 @@ impl Migrator {
         let reference = pin.at(&tag);
         let image = engine.image(&reference)?.ok_or_else(|| MigrateError::ImageMissing(reference.clone()))?;
         let application = format!("{}:{}", crate::TOOL, session.run);
-        let environment = environment(ctx, cli, &service, &application)?;
+        let name = format!("PGAPPNAME={application}");
+        let options = options(ctx, cli, &service)?;
         let wanted: Vec<_> = pins.iter().map(|pin| (pin, tag.clone())).collect();
         let (compose, overriding) = release::preview(project, &wanted)?;
-        let command = match &cli.exec {
-            None => one_off(&compose, &service, &session.run, &environment),
-            Some(given) => {
-                let container = of_release(project, engine, &service, &image, &reference)?;
-                exec(project, given, &container, &environment)?
-            }
+        let running = match &cli.exec {
+            None => None,
+            Some(_) => Some(of_release(project, engine, &service, &image, &reference)?),
+        };
+        let command = |environment: &[&str]| match (&cli.exec, &running) {
+            (Some(given), Some(container)) => exec(project, given, container, environment),
+            _ => Ok(one_off(&compose, &service, &session.run, environment)),
+        };
+        let (command, without_options) = match &options {
+            Some(options) => (command(&[&name, options])?, Some(command(&[&name])?)),
+            None => (command(&[&name])?, None),
         };
         let contained = cli.exec.is_none();
         Ok(Migrator {
@@ -67,28 +76,42 @@ impl Migrator {
             application,
             contained,
             command,
+            without_options,
             _overriding: overriding,
+        })
+    }
+
+    /// Runs without options of ours from now on; whether it had some.
+    pub(crate) fn drop_options(&mut self) -> bool {
+        self.without_options.take().is_some_and(|command| {
+            self.command = command;
+            true
         })
     }
 }
 
-/// What bounds and labels the migrator's sessions from outside, as libpq and node-postgres take it. What the
-/// service itself says of them is kept.
-fn environment(
-    ctx: &Context,
-    cli: &Cli,
-    service: &str,
-    application: &str,
-) -> Result<[String; 2], MigrateError> {
-    let limit =
-        ctx.project.settings().get(cli.lock_timeout, "migrate_lock_timeout", tg_core::cli::duration)?;
+/// What bounds the migrator's sessions from outside, as libpq and node-postgres take it; nothing where that is switched off.
+/// What the service itself says of them is kept.
+fn options(ctx: &Context, cli: &Cli, service: &str) -> Result<Option<String>, MigrateError> {
+    let settings = ctx.project.settings();
+    let limit = settings.get(cli.lock_timeout, "migrate_lock_timeout", tg_core::cli::duration)?;
+    let wanted = settings.get(None, "migrate_options", |text| {
+        text.parse::<bool>().map_err(|_| "it must be true or false".to_owned())
+    })?;
+    if wanted == Some(false) {
+        if limit.is_some() {
+            let msg = "lock_timeout does not apply to the migrator: migrate_options is false";
+            let origin = settings.origin("migrate_options");
+            ctx.session.emit.warning("no-lock-timeout", msg, json!({"origin": origin}))?;
+        }
+        return Ok(None);
+    }
     let own = ctx.project.variable(service, "PGOPTIONS").map_or(String::new(), |own| format!("{own} "));
-    let bounded = format!("PGOPTIONS={own}-c lock_timeout={}", limit.unwrap_or(LOCK_TIMEOUT).as_millis());
-    Ok([format!("PGAPPNAME={application}"), bounded])
+    Ok(Some(format!("PGOPTIONS={own}-c lock_timeout={}", limit.unwrap_or(LOCK_TIMEOUT).as_millis())))
 }
 
 /// A container of its own, without what it depends on, gone when it has ended; its exit code is Compose's.
-fn one_off(compose: &Compose, service: &str, run: &str, environment: &[String]) -> Command {
+fn one_off(compose: &Compose, service: &str, run: &str, environment: &[&str]) -> Command {
     let label = format!("{RUN_LABEL}={run}");
     let mut words = vec!["--progress", "quiet", "run", "--rm", "-T", "--no-deps", "--label", &label];
     words.extend(environment.iter().flat_map(|variable| ["-e", variable]));
@@ -116,7 +139,7 @@ fn exec(
     project: &Project,
     given: &str,
     container: &Container,
-    environment: &[String],
+    environment: &[&str],
 ) -> Result<Command, MigrateError> {
     let words = project.settings().string((!given.is_empty()).then(|| given.to_owned()), "migrate_exec")?;
     let words = words.unwrap_or_else(|| DEFAULT_EXEC.to_owned());

@@ -5,7 +5,13 @@
 pub(crate) struct Reason {
     error: Option<String>,
     last: Option<String>,
+    /// It was not let in with the options of its sessions.
+    pub(crate) options_refused: bool,
 }
+
+/// What a connection pooler says to a client whose startup message has options (08P01): pgbouncer, and before its 1.20.
+const OPTIONS_REFUSED: [&str; 2] =
+    ["unsupported startup parameter in options", "unsupported startup parameter: options"];
 
 impl Reason {
     pub(crate) fn hear(&mut self, line: &str) {
@@ -14,6 +20,7 @@ impl Reason {
             return;
         }
         let lower = line.to_lowercase();
+        self.options_refused |= OPTIONS_REFUSED.iter().any(|words| lower.contains(words));
         if self.error.is_none()
             && ["error", "fatal", "exception", "failed"].iter().any(|word| lower.contains(word))
         {
@@ -38,6 +45,27 @@ mod tests {
             reason.hear(line);
         }
         reason.tell()
+    }
+
+    #[test]
+    fn a_pooler_that_takes_no_options_is_heard_in_any_line_and_nothing_else_is() {
+        let refused = |lines: &[&str]| {
+            let mut reason = Reason::default();
+            for line in lines {
+                reason.hear(line);
+            }
+            reason.options_refused
+        };
+        assert!(refused(&[
+            "migration failed",
+            "error: unsupported startup parameter in options: lock_timeout"
+        ]));
+        assert!(refused(&["psql: error: FATAL:  Unsupported startup parameter: options", "retrying"]));
+        assert!(!refused(&[
+            "unsupported startup parameter: search_path",
+            "FATAL: no options",
+            "lock timeout"
+        ]));
     }
 
     #[test]

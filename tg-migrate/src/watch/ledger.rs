@@ -96,6 +96,11 @@ impl Ledger {
         })
     }
 
+    /// Whether no session of the migrator was seen.
+    pub(crate) fn is_unseen(&self) -> bool {
+        !self.named && !self.unnamed
+    }
+
     /// The longest that anybody waited, ms.
     pub(crate) fn longest_block_ms(&self) -> u64 {
         self.blocks.values().map(|block| block.ms).max().unwrap_or(0)
