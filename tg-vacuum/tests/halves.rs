@@ -166,3 +166,23 @@ fn where_everything_was_passed_over_the_answer_is_no() {
     assert_eq!((ran.exit, &ran.result()["skipped"]), (1, &1.into()), "{ran:?}");
     assert_eq!((&ran.table("t")["vacuumed"], &ran.table("t")["analyzed"]), (&false.into(), &false.into()));
 }
+
+#[test]
+fn a_table_that_another_session_takes_between_its_vacuum_and_its_analysis_is_named_with_the_server_s_words() {
+    let db = Database::create(
+        "taken",
+        "CREATE TABLE t (id int, pad text) WITH (autovacuum_enabled = off);\n\
+         INSERT INTO t SELECT g, repeat('x', 80) FROM generate_series(1, 100000) AS g;\n\
+         DELETE FROM t WHERE id % 3 = 0",
+    );
+    // Nobody is made way for, so the other session gets in as soon as the vacuum lets go.
+    let child = db.start(&["--gentle", "--lock-timeout", "10m"]);
+    db.until("SELECT count(*) > 0 FROM pg_stat_progress_vacuum WHERE datname = current_database() AND heap_blks_scanned > 0");
+    let mut person = db.client();
+    person.batch_execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE").unwrap();
+    let ran = Database::end(child);
+    drop(person);
+    is_partial(&ran, "t", "skipping analyze of \"t\" --- lock not available");
+    assert_eq!((&ran.table("t")["vacuumed"], &ran.table("t")["analyzed"]), (&true.into(), &false.into()));
+    assert_eq!(db.vacuum(&[]).exit, 0);
+}
