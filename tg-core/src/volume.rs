@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use bollard::models::VolumeCreateRequest;
 use bollard::query_parameters as query;
 
 use crate::Error;

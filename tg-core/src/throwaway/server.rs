@@ -327,10 +327,8 @@ fn socket(state: &Path) -> Result<TempDir, CoreError> {
 
 /// Removes what killed runs left; only the holder of their lock may.
 pub fn sweep(maker: &Maker, engine: &Engine) -> Result<(), Error> {
-    // A container that the engine made when its volume had been swept already has one of its name, without a label.
-    let mut volumes = maker.sweep(engine)?;
-    volumes.extend(engine.volumes_labelled(&maker.filters())?);
-    for volume in volumes {
+    maker.sweep(engine)?;
+    for volume in engine.volumes_labelled(&maker.filters())? {
         match engine.remove_volume(&volume) {
             // The engine is still making the container that uses it.
             Err(CoreError::Engine(busy)) if conflict(&busy) => {
