@@ -27,6 +27,13 @@ impl ConnectionString {
         Ok(parsed)
     }
 
+    /// The same of a value that may be anything: only what names a server in one of these forms.
+    pub(crate) fn recognize(text: &str) -> Option<Self> {
+        let written = Self::parse(text).ok()?;
+        let whole = text.contains("://") || written.get("dbname").is_some() || written.get("user").is_some();
+        (whole && written.host().is_some()).then_some(written)
+    }
+
     /// The value of a keyword, where it is not empty.
     pub(crate) fn get(&self, keyword: &str) -> Option<&str> {
         let value = self.0.iter().rfind(|(name, _)| name == keyword).map(|(_, value)| value.as_str());
@@ -46,6 +53,13 @@ impl ConnectionString {
     /// The port of the first host.
     pub(crate) fn port(&self) -> Option<u16> {
         self.get("port")?.split(',').next()?.parse().ok()
+    }
+
+    /// A value for a keyword that has none.
+    pub(crate) fn set_default(&mut self, keyword: &str, value: Option<&str>) {
+        if let (None, Some(value)) = (self.get(keyword), value) {
+            self.set(keyword, value.to_owned());
+        }
     }
 
     fn set(&mut self, keyword: &str, value: String) {
@@ -127,7 +141,7 @@ fn split_credentials(rest: &str) -> (Option<&str>, &str) {
 }
 
 /// `host`, `host:port`, `[::1]:port`.
-fn host_and_port(place: &str) -> Option<(&str, Option<&str>)> {
+pub(crate) fn host_and_port(place: &str) -> Option<(&str, Option<&str>)> {
     if let Some(rest) = place.strip_prefix('[') {
         let (host, after) = rest.split_once(']')?;
         let port = after.strip_prefix(':');
@@ -295,7 +309,7 @@ mod tests {
             "",
             "postgresql:///x",
         ] {
-            assert!(ConnectionString::parse(text).map_or(true, |written| written.host().is_none()), "{text}");
+            assert!(ConnectionString::recognize(text).is_none(), "{text}");
         }
     }
 

@@ -1,5 +1,9 @@
 //! The project's database: where it is, and a connection to it.
 
+mod administrator;
+mod written;
+
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -18,8 +22,10 @@ use crate::session::Session;
 use crate::settings::process_env;
 use crate::sql::describe;
 pub use crate::sql::{ident, literal};
+pub use crate::sql::{describe, ident, literal};
 use crate::tls::Tls;
 use crate::{Error, passfile};
+pub use written::Other;
 
 /// PostgreSQL's port.
 pub const PORT: u16 = 5432;
@@ -41,7 +47,7 @@ const UNHURRIED: &str = "SELECT pg_catalog.set_config(name, '0', false) FROM pg_
 #[command(next_help_heading = "Database options")]
 pub struct DatabaseFlags {
     /// File with the database's URL, postgres://user:password@host:port/name?sslmode=…
-    /// [env: TG_DATABASE_URL_FILE] [x-tg: database_url_file] [default: what the compose file says]
+    /// [env: TG_DATABASE_URL_FILE] [x-tg: database_url_file] [default: the application's own connection]
     #[arg(long, value_name = "FILE", global = true)]
     pub database_url_file: Option<std::path::PathBuf>,
 }
@@ -63,16 +69,23 @@ pub struct Target {
     inside: u16,
     password: Option<String>,
     tls: Tls,
+    /// Whether it is at the project's database service.
+    here: bool,
     /// What the server's certificate must be of, where that is not how we reach it.
     server_name: Option<String>,
     bounds: Bounds,
     /// Whether we may silence event triggers; known once it was asked.
     silences: Arc<OnceLock<bool>>,
+    /// Where its name is written.
+    origin: String,
+    application_role: Option<String>,
+    other: Option<Other>,
 }
 
 impl Target {
-    /// What is written: in the URL file, else in the environment of the database service
-    /// (`POSTGRES_*`), else in `DATABASE_URL` of the application. Nothing is asked whether it is there.
+    /// What is written: in the URL file, else in the application's own environment, else in that of the database
+    /// service (`POSTGRES_*`). The engine is asked only where the Compose file does not say which database is the
+    /// application's; the database is not asked whether it is there.
     pub fn written(session: &Session, project: &Project, flags: &DatabaseFlags) -> Result<Self, Error> {
         let mut target = match url_file(project, flags)? {
             Some((text, origin)) => Self::from_url(&text, &origin)?,
@@ -80,9 +93,19 @@ impl Target {
         };
         target.bounds = session.bounds();
         if let Some(password) = &target.password {
+        let engine = OnceCell::new();
+        let running = |service: &str| {
+            let engine: &Option<Engine> = engine.get_or_init(|| Engine::connect().ok());
+            engine.as_ref()?.environment_of(&project.name, service).ok()?
+        };
+        Ok(Self::choose(project, flags, &running)?.learnt(session))
+    }
+
+    fn learnt(self, session: &Session) -> Self {
+        if let Some(password) = &self.password {
             session.emit.redactor().learn(password);
         }
-        Ok(target)
+        self
     }
 
     /// What is written, found: the service is reached through its published port, else at its
@@ -93,8 +116,9 @@ impl Target {
         engine: &Engine,
         flags: &DatabaseFlags,
     ) -> Result<Self, Error> {
-        let mut target = Self::written(session, project, flags)?;
-        if target.host.is_empty() || target.host == project.database {
+        let running = |service: &str| engine.environment_of(&project.name, service).ok()?;
+        let mut target = Self::choose(project, flags, &running)?.learnt(session);
+        if target.here {
             let running = engine.running(&project.name, &project.database)?;
             let container =
                 running.into_iter().next().ok_or_else(|| Error::NotRunning(project.database.clone()))?;
@@ -167,6 +191,10 @@ impl Target {
             bounds: Bounds::none(),
             silences: Arc::default(),
         })
+    /// Parses a URL; `origin` says where it was written and nothing of its content is repeated.
+    pub fn from_url(text: &str, origin: &str) -> Result<Self, Error> {
+        let wrong = |problem| Error::Setting { key: "database URL".into(), origin: origin.into(), problem };
+        ConnectionString::parse(text).and_then(|written| Self::of_string(&written, origin)).map_err(wrong)
     }
 
     /// Parses a URL of the command line, where a password would stand in the process list: it comes from the
@@ -204,6 +232,7 @@ impl Target {
             inside: PORT,
             password: None,
             tls: Tls::OFF,
+            here: false,
             server_name: None,
             bounds,
             silences: Arc::default(),
@@ -214,6 +243,40 @@ impl Target {
     #[must_use]
     pub fn bounded(self, bounds: Bounds) -> Self {
         Target { bounds, ..self }
+            origin: String::new(),
+            application_role: None,
+            other: None,
+        }
+    }
+
+    /// Where the database's name is written, such as `DATABASE_URL of service api`.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The role that the application connects as: ours where its own is not known.
+    #[must_use]
+    pub fn application_role(&self) -> &str {
+        self.application_role.as_deref().unwrap_or(&self.user)
+    }
+
+    /// Another database that is named as well, where there is one.
+    #[must_use]
+    pub fn other(&self) -> Option<&Other> {
+        self.other.as_ref()
+    }
+
+    /// Warns of it.
+    pub fn tell_other(&self, session: &Session) -> Result<(), Error> {
+        let Some(other) = &self.other else { return Ok(()) };
+        let (name, origin) = (&self.name, &self.origin);
+        let msg =
+            format!("the database is {name} ({origin}); {} is named as well ({})", other.name, other.origin);
+        let data = serde_json::json!({
+            "database": name, "database_from": origin, "other": other.name, "other_from": other.origin,
+        });
+        session.emit.warning("database-differs", &msg, data)
     }
 
     /// What PostgreSQL's own clients take from the environment: in the network namespace of the
@@ -313,21 +376,6 @@ impl std::fmt::Debug for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.place())
     }
-}
-
-fn url_file(project: &Project, flags: &DatabaseFlags) -> Result<Option<(String, String)>, Error> {
-    let here = std::env::current_dir().unwrap_or_default();
-    let flag = flags.database_url_file.as_ref().map(|f| here.join(f));
-    let file = project.settings().get(flag, "database_url_file", |text| Ok(project.path(text)))?;
-    if let Some(path) = file {
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::Setting {
-            key: "database_url_file".into(),
-            origin: path.display().to_string(),
-            problem: e.to_string(),
-        })?;
-        return Ok(Some((text, path.display().to_string())));
-    }
-    Ok(process_env("TG_DATABASE_URL").map(|text| (text, "environment variable TG_DATABASE_URL".into())))
 }
 
 #[cfg(test)]

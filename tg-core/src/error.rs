@@ -38,6 +38,9 @@ pub enum Error {
     /// The database refused the user, the password or the database's name.
     #[error("the database at {place} refused the connection: {problem}")]
     DatabaseRefused { place: String, problem: String },
+    /// The application's own database is not known.
+    #[error("it can't be told which database is the application's: {problem}")]
+    WhichDatabase { problem: String, hint: String },
     /// A statement failed.
     #[error("sql: {0}")]
     Sql(String),
@@ -71,6 +74,7 @@ impl Fault for Error {
             | Error::EngineUnreachable(_)
             | Error::Form { .. }
             | Error::NotRunning(_)
+            | Error::WhichDatabase { .. }
             | Error::DatabaseUnreachable { .. }
             | Error::DatabaseRefused { .. } => Exit::Environment,
             Error::ProgramFailed { .. } | Error::Engine(_) | Error::Sql(_) | Error::File { .. } => {
@@ -95,6 +99,7 @@ impl Fault for Error {
             Error::NotRunning(_) => "not-running",
             Error::DatabaseUnreachable { .. } => "database-unreachable",
             Error::DatabaseRefused { .. } => "database-refused",
+            Error::WhichDatabase { .. } => "which-database",
             Error::Sql(_) => "sql",
             Error::File { .. } => "file",
             Error::Form { .. } => "file-form",
@@ -107,9 +112,10 @@ impl Fault for Error {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Error::Usage { hint, .. } | Error::Compose { hint, .. } | Error::Form { hint, .. } => {
-                hint.clone()
-            }
+            Error::Usage { hint, .. }
+            | Error::Compose { hint, .. }
+            | Error::WhichDatabase { hint, .. }
+            | Error::Form { hint, .. } => hint.clone(),
             Error::Setting { key, origin, .. } if origin == crate::settings::DEFAULT => {
                 format!("say {key} under x-tg of the compose file")
             }

@@ -2,6 +2,8 @@
 //! engine, the database, the journal, the history and the lock. A tool depends on this crate and
 //! never on another tool.
 
+mod application_database;
+mod application_url;
 mod archive;
 pub mod atomic_file;
 pub mod backup;
@@ -16,7 +18,9 @@ pub mod connection_string;
 mod composed;
 pub mod container;
 pub mod crash;
+mod container_environment;
 pub mod database;
+mod database_service;
 pub mod deadline;
 pub mod dotenv;
 pub mod emitter;

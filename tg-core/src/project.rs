@@ -282,3 +282,25 @@ fn compose_files(shared: &Shared, directory: &Path) -> Result<Vec<PathBuf>, Erro
         hint: "change to the directory of the compose file, or name it with -C or -f".into(),
     })
 }
+
+#[cfg(test)]
+impl Project {
+    /// Of a model as Compose prints it, without Compose.
+    pub(crate) fn of_model(model: Value) -> Self {
+        let words = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let compose = Compose::new(&Shared::default()).unwrap_or_else(|e| panic!("{e}"));
+        Project {
+            name: model["name"].as_str().unwrap_or("x").to_owned(),
+            directory: compose.directory.clone(),
+            files: Vec::new(),
+            compose,
+            api: words(&[DEFAULT_API]),
+            worker: Vec::new(),
+            migrate: DEFAULT_MIGRATE.into(),
+            database: DEFAULT_DATABASE.into(),
+            model,
+            xtg: Map::new(),
+            shared: Shared::default(),
+        }
+    }
+}

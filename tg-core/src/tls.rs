@@ -20,7 +20,8 @@ use tokio_postgres::config::{ChannelBinding, Host, SslMode, SslNegotiation};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::Error;
-use mode::Mode;
+use crate::connection_string::ConnectionString;
+use mode::{Mode, mode};
 use verifier::Verifier;
 
 /// `sslrootcert`.
@@ -52,6 +53,13 @@ impl Tls {
 
     const fn only(mode: Mode) -> Self {
         Tls { mode, roots: None, own: None, newest: false, direct: false, binding: None }
+    }
+
+    /// What an application asks for, of a server whose address is Docker's word: encryption where it wants that at least.
+    /// The files that it verifies with are in its own container.
+    pub(crate) fn in_project(written: &ConnectionString) -> Self {
+        let asked = written.get("sslmode").and_then(|text| mode(text).ok());
+        if asked >= Some(Mode::Require) { Self::only(Mode::Require) } else { Self::PREFER }
     }
 
     /// Whether the server's name in its certificate counts.
