@@ -191,7 +191,7 @@ impl<'a> Arena<'a> {
 
     /// The role that the application connects as: whom the live database is reached by.
     pub(super) fn role(&self) -> &str {
-        &self.ctx.target.user
+        self.ctx.target.application_role()
     }
 }
 

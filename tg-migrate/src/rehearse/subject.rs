@@ -25,12 +25,12 @@ pub(super) struct Live {
 pub(super) fn live(ctx: &Context) -> Result<Live, MigrateError> {
     let mut client = ctx.connect()?;
     let schema = Catalog::read(&mut client)?.hash();
-    let mut statements = statements::collect(&mut client, &ctx.target.user, &ctx.target.name)?;
+    let mut statements = statements::collect(&mut client, ctx.target.application_role(), &ctx.target.name)?;
     if statements.is_empty()
         && let Ok(mut beside) = ctx.target.connect(crate::TOOL, Some(MAINTENANCE))
     {
         // The statistics of all databases are kept together, and may be shown in another one.
-        statements = statements::collect(&mut beside, &ctx.target.user, &ctx.target.name)?;
+        statements = statements::collect(&mut beside, ctx.target.application_role(), &ctx.target.name)?;
     }
     // Only a role that may read all settings is told; for others the places of every usual image.
     let told = client.query_one(SOCKETS, &[]).map(|row| row.get::<_, Option<String>>(0)).ok().flatten();
