@@ -10,6 +10,7 @@ RESUMED=
 WAIT=5m
 PREFLIGHT=() # what is handed on to it
 ACCEPT_DATA_LOSS=()
+DATABASE=() # --accept X, of tg-migrate's gate
 
 upgrade_option() {
   case $1 in
@@ -28,6 +29,7 @@ accept() {
   PREFLIGHT+=(--accept "$1")
   case $1 in
   unhealthy | no-backup | unrehearsed) ;;
+  empty-database | other-database) DATABASE+=(--accept "$1") ;;
   configuration) OTHERS_MOVE=1 ;;
   no-guide) NO_GUIDE=1 ;;
   *) ACCEPT+=(--accept "$1") ;;

@@ -27,7 +27,7 @@ hook() {
 
 # What was called, in order, without what only asks.
 calls() {
-  grep -v -e --dry-run -e '^health *$' -e '^migrate preflight' -e '^migrate rehearsed' -e '^migrate snapshot' -e '^swap plan' -e '^backup check' \
+  grep -v -e --dry-run -e '^health *$' -e '^migrate preflight' -e '^migrate rehearsed' -e '^migrate snapshot' -e '^swap plan' -e '^backup check' -e '^backup databases' \
     -e '^health review' "$STUB/calls" | sed 's/ *$//'
 }
 

@@ -9,6 +9,7 @@ load helper
   assert_equal "$(jq -r 'select(.data.kind == "check") | .data.check + " " + .data.verdict' <<<"$output")" "run ok
 release ok
 configuration ok
+database ok
 backup ok
 space ok
 rehearsal ok
@@ -122,4 +123,17 @@ plan() {
   rm "$STUB/bin/tg-backup"
   PATH=$STUB/bin:/usr/bin:/bin run -10 --separate-stderr "$SCRIPTS/preflight" 1.5.0
   [[ $stderr == *tg-backup* ]]
+}
+
+@test "a database that can hardly be the application's is a no, also where no backup is wanted, until that is accepted by name" {
+  exits tg-backup-databases 1
+  jq -cn '{type: "record", msg: "database default (58 tables)", data: {kind: "database", name: "default", tables: 58, own: false, backed_up: false}},
+    {type: "record", msg: "database kept (2 tables)", data: {kind: "database", name: "kept", tables: 2, own: false, backed_up: true}}' >"$STUB/lines/tg-backup-databases"
+  run -1 --separate-stderr "$SCRIPTS/preflight" --accept no-backup 1.5.0
+  assert_equal "$(jq -r 'select(.data.kind == "database").data.name' <<<"$output")" default
+  jq -es 'any(.[]; .data.check == "database" and .data.verdict == "no" and (.data.hint | contains("database_url_file")))' <<<"$output"
+  exits tg-backup-databases 0
+  run -0 --separate-stderr "$SCRIPTS/preflight" --accept empty-database 1.5.0
+  grep -q -- 'backup databases --accept empty-database' "$STUB/calls"
+  grep -q -- 'backup check --verified --max-age 24h --accept empty-database' "$STUB/calls"
 }

@@ -311,3 +311,10 @@ swap start"
   TG_FORMAT=text run -0 --separate-stderr "$SCRIPTS/upgrade" 1.5.0
   [[ $output == *"what tg-backup-create says"* && $output != *"nearly full"* ]]
 }
+
+@test "a database without tables is accepted by name once, for the checklist and for the migration" {
+  run -0 --separate-stderr "$SCRIPTS/upgrade" --accept empty-database 1.5.0
+  grep -q -- 'backup databases --accept empty-database' "$STUB/calls"
+  grep -q -- 'migrate --to 1.5.0 --accept unverified-backup --accept empty-database' "$STUB/calls"
+  refute_called 'swap.*--accept empty-database'
+}

@@ -11,7 +11,7 @@ use tg_core::clock;
 use tg_core::{Answer, Session, Truth, atomic_file};
 
 use crate::catalog::Backup;
-use crate::cli::{CheckOptions, Cli};
+use crate::cli::{Accept, CheckOptions, Cli};
 use crate::context::Context;
 use crate::error::Error;
 use crate::prometheus;
@@ -109,7 +109,9 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CheckOptions) -> Resul
     };
     backups.retain(|b| b.stored || !options.stored);
     let standing = Standing::of(&ctx.target.name, &backups);
-    let mut complaint = standing.complaint(options.verified, options.max_age);
+    let mut complaint = standing
+        .complaint(options.verified, options.max_age)
+        .or_else(|| wrong(&ctx, standing.counts(options.verified), &options.accept));
     if let (None, true, Some(manifest)) = (&complaint, options.intact, standing.counts(options.verified)) {
         complaint = damage(&ctx, &backups, manifest)?;
     }
@@ -123,6 +125,20 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CheckOptions) -> Resul
     }
     let id = standing.counts(options.verified).map_or("", |m| &m.id);
     Ok(Answer::yes(format!("{id} is there"), data))
+}
+
+/// A backup of what can hardly be the application's data.
+fn wrong(ctx: &Context, manifest: Option<&Manifest>, accept: &[Accept]) -> Option<String> {
+    let name = &ctx.target.name;
+    let other = ctx.target.other().filter(|other| other.is_the_application_s);
+    if let Some(other) = other.filter(|_| !accept.contains(&Accept::OtherDatabase)) {
+        return Some(format!(
+            "the application's database is {} ({}), and not {name}",
+            other.name, other.origin
+        ));
+    }
+    let manifest = manifest.filter(|m| m.is_empty() && !accept.contains(&Accept::EmptyDatabase))?;
+    Some(format!("{} holds no tables: database {name} had none", manifest.id))
 }
 
 fn damage(ctx: &Context, backups: &[Backup], manifest: &Manifest) -> Result<Option<String>, Error> {

@@ -66,6 +66,11 @@ pub(crate) enum Action {
     Verify(VerifyOptions),
     /// How long a backup, a rollback point and each way back would take here
     Plan,
+    /// Which databases does the server have, and is the one that is backed up the application's? Exit 0: yes. Exit 1: no
+    ///
+    /// Prints one record a database. The answer is no when ours has no tables, when the application's own connection
+    /// names another one, or when its containers have sessions in another one alone.
+    Databases(DatabasesOptions),
     /// Show backups and rollback points, newest first
     List(ListOptions),
     /// Copy to the store what is not there yet; `create` does so by itself
@@ -144,8 +149,28 @@ pub(crate) struct WhichBackup {
     pub run: Option<String>,
 }
 
+/// What is a no unless it is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Accept {
+    /// A database without tables, such as that of a project before its first migration
+    EmptyDatabase,
+    /// Another database than the one that the application's own connection names
+    OtherDatabase,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DatabasesOptions {
+    /// What else would be a no
+    #[arg(long, value_name = "WHAT")]
+    pub accept: Vec<Accept>,
+}
+
 #[derive(Args, Clone, Debug)]
 pub(crate) struct CheckOptions {
+    /// What else would be a no
+    #[arg(long, value_name = "WHAT")]
+    pub accept: Vec<Accept>,
+
     /// No older than this, such as 24h
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub max_age: Option<Duration>,

@@ -58,13 +58,14 @@ impl<'a> Context<'a> {
     ) -> Result<Self, Error> {
         let (state, store) = (project.state()?, Store::of(&project, cli.backup_dir.as_deref())?);
         let plan = json!({
-            "version": crate::VERSION, "command": command, "project": project.name, "database": target.place(),
+            "version": crate::VERSION, "command": command, "project": project.name, "database": target.place(), "database_from": target.origin(),
             "backup_dir": store.root(), "state_dir": state.root(), "dry_run": cli.dry_run,
         });
         if cli.identity.is_some() {
             Identities::of(&project, cli.identity.as_deref())?;
         }
         session.emit.start(&format!("{about} {}", target.name), plan)?;
+        target.tell_other(session)?;
         let engine = engine.map_or_else(OnceLock::new, OnceLock::from);
         Ok(Context {
             session,

@@ -24,6 +24,7 @@ pub(crate) fn tables(client: &mut Client) -> Result<Vec<Table>, Error> {
         condition: row.get(3),
         written: row.get(4),
         unlogged: row.get(5),
+        extension: row.get(6),
         ..Table::default()
     };
     Ok(client.query(TABLES, &[])?.iter().map(row).collect())

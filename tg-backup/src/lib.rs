@@ -7,6 +7,7 @@ mod backends;
 mod baseline;
 mod belongings;
 mod catalog;
+mod census;
 mod check;
 mod cli;
 mod clients;
@@ -71,6 +72,7 @@ pub fn run() -> ExitCode {
         Action::Create(options) => create::run(session, &cli, options),
         Action::Verify(options) => verify::run(session, &cli, options),
         Action::Plan => plan::run(session, &cli),
+        Action::Databases(options) => census::run(session, &cli, options),
         Action::Push(which) => push::push(session, &cli, which),
         Action::Fetch(which) => push::fetch(session, &cli, which),
         Action::Check(options) => check::run(session, &cli, options),

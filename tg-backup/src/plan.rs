@@ -8,6 +8,7 @@ use tg_core::{Answer, Session, history};
 
 use crate::belongings;
 use crate::catalog::{self, Backup};
+use crate::census::Census;
 use crate::cli::Cli;
 use crate::context::Context;
 use crate::error::Error;
@@ -45,6 +46,8 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, Error> {
     let mut cluster = ctx.cluster()?;
     let database = cluster.database(&ctx.target.name)?;
     belongings::tell(&ctx, &mut cluster)?;
+    let database = ctx.cluster()?.database(&ctx.target.name)?;
+    Census::take(&ctx)?.warn(&ctx)?;
     let bytes = database.size_bytes;
     let mut backups = catalog::all(&ctx)?;
     backups.retain(|b| b.database() == Some(database.name.as_str()));

@@ -7,6 +7,7 @@ use tg_core::backup::Error as BackupError;
 use tg_core::backup::database::Database;
 use tg_core::bytes::{self, unsigned};
 
+use crate::census::Census;
 use crate::context::Context;
 use crate::error::Error;
 use crate::locks::Budget;
@@ -29,6 +30,7 @@ pub(crate) fn run(ctx: &Context) -> Result<Database, Error> {
         host::check(database.major())?;
     }
     space(ctx.store.root(), database.size_bytes)?;
+    Census::take(ctx)?.warn(ctx)?;
     warn(ctx, &database)?;
     Ok(database)
 }

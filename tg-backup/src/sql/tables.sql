@@ -2,7 +2,8 @@
 -- of an extension pg_dump carries only those that it names as configuration, and of these only the
 -- rows that fulfil its condition (pg_extension.extconfig, extcondition); so do we. The transaction that
 -- wrote the catalog's row tells whether the table's structure has changed since.
-SELECT c.oid, n.nspname, c.relname, coalesce(config.condition, ''), c.xmin::text, c.relpersistence = 'u'
+SELECT c.oid, n.nspname, c.relname, coalesce(config.condition, ''), c.xmin::text, c.relpersistence = 'u',
+    d.objid IS NOT NULL
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_depend AS d

@@ -17,6 +17,9 @@ pub struct Table {
     /// was not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
+    /// Whether it came with an extension, which names its rows as the user's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub extension: bool,
     /// Only meaningful in the database that was read; so are those below.
     #[serde(skip)]
     pub oid: u32,

@@ -99,6 +99,12 @@ impl Manifest {
         facts::rows(&self.tables)
     }
 
+    /// Whether it holds no table but those that extensions brought.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tables.iter().all(|table| table.extension)
+    }
+
     /// What is to be found in a database restored from it.
     #[must_use]
     pub fn facts(&self) -> Facts {
@@ -318,5 +324,15 @@ mod tests {
             std::os::unix::fs::symlink(outside.path().join("m"), d.join(MANIFEST)).unwrap();
         };
         assert!(damaged(manifest).unwrap().1.contains("link"));
+    #[test]
+    fn tables_that_extensions_brought_are_nobody_s_data() {
+        let root = tempfile::tempdir().unwrap();
+        let (mut manifest, directory) = synthetic(root.path());
+        assert!(!manifest.is_empty());
+        manifest.tables[0].extension = true;
+        manifest.write(&directory).unwrap();
+        assert!(Manifest::read(&directory).unwrap().is_empty());
+        manifest.tables.clear();
+        assert!(manifest.is_empty());
     }
 }
