@@ -87,6 +87,10 @@ pub(crate) enum Accept {
     NoBackup,
     /// A backup that was never proven
     UnverifiedBackup,
+    /// A backup that holds no tables, such as that of a project before its first migration
+    EmptyDatabase,
+    /// Another database than the one that the application's own connection names
+    OtherDatabase,
     /// What tg-migrate preflight says would hold the migration up
     Blockers,
 }

@@ -34,11 +34,13 @@ impl<'a> Context<'a> {
     pub(crate) fn start(&self, about: &str, command: &str, more: Value) -> Result<(), MigrateError> {
         let mut data = json!({
             "version": crate::VERSION, "command": command, "project": self.project.name, "database": self.target.place(),
+            "database_from": self.target.origin(),
         });
         if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
             data.extend(more);
         }
-        Ok(self.session.emit.start(&format!("{about} {}", self.target.name), data)?)
+        self.session.emit.start(&format!("{about} {}", self.target.name), data)?;
+        Ok(self.target.tell_other(self.session)?)
     }
 
     /// Where backups are.

@@ -29,6 +29,10 @@ pub(crate) enum MigrateError {
     LockTimeout { status: String, reason: String, attempts: u32 },
     #[error("no proven backup of {database} in {directory} is younger than {}{}", humantime::format_duration(*limit), newest(*newest_s))]
     NoBackup { database: String, directory: String, newest_s: Option<u64>, limit: std::time::Duration },
+    #[error("backup {id} holds no tables: database {database} had none")]
+    EmptyBackup { id: String, database: String },
+    #[error("the application's database is {} ({}), and not {database}", other.name, other.origin)]
+    OtherDatabase { database: String, other: tg_core::database::Other },
     #[error(transparent)]
     Backup(tg_core::backup::Error),
     #[error("no proven dump of {database} in {directory} to rehearse on")]
@@ -86,6 +90,8 @@ impl Fault for MigrateError {
             MigrateError::OtherRelease { .. }
             | MigrateError::NoBackup { .. }
             | MigrateError::NotIsolated(_)
+            | MigrateError::EmptyBackup { .. }
+            | MigrateError::OtherDatabase { .. }
             | MigrateError::Moved(_)
             | MigrateError::FailedBefore(_)
             | MigrateError::Blocked(_) => Exit::Refused,
@@ -115,6 +121,8 @@ impl Fault for MigrateError {
             MigrateError::Cut { why, .. } => why.code(),
             MigrateError::LockTimeout { .. } => "lock-timeout",
             MigrateError::NoBackup { .. } => "no-backup",
+            MigrateError::EmptyBackup { .. } => "empty-backup",
+            MigrateError::OtherDatabase { .. } => "database-differs",
             MigrateError::Blocked(_) => "blocked",
             MigrateError::Moved(_) => "rehearsal-moved",
             MigrateError::FailedBefore(_) => "failed-in-rehearsal",
@@ -161,6 +169,12 @@ impl Fault for MigrateError {
             ),
             MigrateError::NoBackup { .. } => Some(
                 "tg-backup create --verify; or name what you do without: --accept unverified-backup, --accept no-backup".into(),
+            ),
+            MigrateError::EmptyBackup { .. } => Some(
+                "tg-backup databases tells which database holds the application's data; pass --accept empty-database where none does yet".into(),
+            ),
+            MigrateError::OtherDatabase { .. } => Some(
+                "name the application's database in the URL file, or pass --accept other-database".into(),
             ),
             MigrateError::Blocked(_) => {
                 Some("wait until they end, or end them (pg_terminate_backend); --accept blockers goes on".into())
