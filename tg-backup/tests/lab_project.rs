@@ -59,7 +59,9 @@ impl Stack {
         std::fs::write(dir.path().join("compose.yaml"), compose).unwrap();
         let stack = Stack { dir, name, environment: Vec::new() };
         checked(stack.compose(&["up", "-d", "--quiet-pull", "db"]));
-        stack.await_that("the server lets us in", || stack.psql("postgres", "SELECT 1").status.success());
+        // Over TCP: the server that makes the cluster listens on its socket alone.
+        let ready = ["exec", "-T", "db", "pg_isready", "-q", "-h", "127.0.0.1"];
+        stack.await_that("the server lets us in", || stack.compose(&ready).status.success());
         checked(stack.psql("postgres", "CREATE DATABASE \"default\""));
         checked(stack.psql("default", "CREATE TABLE kept AS SELECT 1 AS one"));
         checked(stack.compose(&["up", "-d", "server"]));
