@@ -10,6 +10,8 @@ use crate::container::Container;
 
 /// So many restarts are a loop.
 const RESTARTS: i64 = 2;
+/// How many times as long one that was restarted must stay up.
+const AFTER_A_RESTART: u32 = 3;
 /// A container that stays ended for so long will not come back by itself.
 const STAYS_DOWN: Duration = Duration::from_secs(1);
 
@@ -65,8 +67,10 @@ impl Crash {
 #[derive(Debug, Default)]
 pub struct Watch {
     seen: HashMap<String, Seen>,
-    /// When any of them was last found restarted.
+    /// When any of them was last found restarted, or not running.
     shaken: Option<Instant>,
+    /// Whether any of them was restarted.
+    restarted: bool,
 }
 
 #[derive(Debug)]
@@ -96,7 +100,11 @@ impl Watch {
     fn from(containers: &[Container], now: Instant, restarts: impl Fn(&Container) -> i64) -> Self {
         let seen =
             |c: &Container| Seen { restarts: restarts(c), last: restarts(c), lived: true, down_since: None };
-        Watch { seen: containers.iter().map(|c| (c.id.clone(), seen(c))).collect(), shaken: Some(now) }
+        Watch {
+            seen: containers.iter().map(|c| (c.id.clone(), seen(c))).collect(),
+            shaken: Some(now),
+            restarted: false,
+        }
     }
 
     /// Looks at the containers of now; tells of one that fell over.
@@ -108,7 +116,8 @@ impl Watch {
                 lived: false,
                 down_since: None,
             });
-            if container.restarts > seen.last {
+            self.restarted |= container.restarts > seen.last;
+            if container.restarts > seen.last || !container.running() {
                 self.shaken = Some(now);
             }
             seen.last = container.restarts;
@@ -124,10 +133,11 @@ impl Watch {
         })
     }
 
-    /// For how long none of them has been restarted.
+    /// Whether all of them have run for so long without a restart; for longer, where one has been restarted.
     #[must_use]
-    pub fn steady_for(&self, now: Instant) -> Duration {
-        self.shaken.map_or(Duration::MAX, |shaken| now.duration_since(shaken))
+    pub fn steady(&self, long: Duration, now: Instant) -> bool {
+        let long = if self.restarted { long * AFTER_A_RESTART } else { long };
+        self.shaken.is_none_or(|shaken| now.duration_since(shaken) >= long)
     }
 
     /// Whether we saw it before it ended: then it is missed, and not just a leftover.
@@ -201,19 +211,16 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_restarted_has_to_stay_up_from_then_on() {
-        let now = Instant::now();
-        let mut watch = Watch::over_started(&[container("exited", 7)], now);
-        assert_eq!(watch.steady_for(now + STAYS_DOWN), STAYS_DOWN);
-        let later = now + STAYS_DOWN;
-        assert!(watch.look(&[container("running", 1)], later).is_none());
-        assert_eq!(watch.steady_for(later), Duration::ZERO);
-        assert!(watch.look(&[container("running", 1)], later + STAYS_DOWN).is_none());
-        assert_eq!(watch.steady_for(later + STAYS_DOWN), STAYS_DOWN);
-        assert!(
-            watch.look(&[container("running", 2)], later + STAYS_DOWN).is_some(),
-            "two since it was started"
-        );
+    fn one_that_was_restarted_has_to_stay_up_from_then_on_and_for_longer() {
+        let (long, begun) = (STAYS_DOWN, Instant::now());
+        let after = |times: u32| begun + long * times;
+        let mut watch = Watch::over_started(&[container("exited", 7)], begun);
+        assert!(watch.steady(long, after(1)) && !watch.steady(long * 2, after(1)));
+        assert!(watch.look(&[container("restarting", 0)], after(1)).is_none());
+        assert!(!watch.steady(long, after(1)), "it does not run");
+        assert!(watch.look(&[container("running", 1)], after(3)).is_none());
+        assert!(!watch.steady(long, after(4)) && watch.steady(long, after(3 + AFTER_A_RESTART)));
+        assert!(watch.look(&[container("running", 2)], after(4)).is_some(), "two since it was started");
     }
 
     #[test]

@@ -150,7 +150,7 @@ pub(crate) fn await_up(
             let fallen = now.into_iter().find(|c| c.id == crash.id).unwrap_or_default();
             return Err(SwapError::not_ready(session, &plan.engine, &fallen, format!("it {}", crash.how)));
         }
-        let up = now.iter().all(Container::running) && watch.steady_for(Instant::now()) >= settled;
+        let up = now.iter().all(Container::running) && watch.steady(settled, Instant::now());
         if up || begun.elapsed() > ready::LEAST {
             return Ok(());
         }

@@ -44,7 +44,7 @@ impl Swap<'_> {
                 let well = |c: &Container| {
                     c.running() && !matches!(c.health.as_deref(), Some("starting" | "unhealthy"))
                 };
-                if watch.steady_for(Instant::now()) >= SETTLED && now.iter().all(well) {
+                if watch.steady(SETTLED, Instant::now()) && now.iter().all(well) {
                     return Ok(((), json!({"service": service, "containers": names})));
                 }
                 if begun.elapsed() > self.intent.options.pace.ready_timeout() {
