@@ -15,7 +15,7 @@ const LEAST: Duration = Duration::from_mins(1);
 /// The pause before the second try; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// No pause is longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Tries again for as long as a failure may pass.
 pub(crate) struct Patience<'a> {
