@@ -18,7 +18,8 @@ setup_file() {
   done
 }
 
-teardown_file() { docker rmi -f "$IMAGE:1.0.0" "$IMAGE:1.1.0" >/dev/null 2>&1 || :; }
+# With the names under which tg-swap keeps what ran.
+teardown_file() { docker images -q "$IMAGE" | sort -u | xargs -r docker rmi -f >/dev/null 2>&1 || :; }
 
 # Usage: project [WORKER]: what the worker runs.
 project() {
