@@ -86,7 +86,7 @@ impl Swap<'_> {
         let mut facts = json!({
             "changed": true, "from": intent.from.version, "to": intent.to.version, "outcome": "succeeded",
             "services": plan.services, "balancer": self.balancer.name(), "abilities": self.balancer.abilities(),
-            "evidence": self.evidence(), "cut": intent.cut(), "phases_ms": self.phases(),
+            "evidence": self.evidence(), "cut": intent.cut(), "drained": intent.drained(), "phases_ms": self.phases(),
             "kept_until": intent.kept_until, "ran": ran,
         });
         if let Some(run) = &intent.undoes {

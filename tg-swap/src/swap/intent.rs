@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tg_core::container::Container;
 use tg_core::state::State;
-use tg_core::{Error, atomic_file};
+use tg_core::{Error, Truth, atomic_file};
 
 use crate::error::SwapError;
 use crate::swap::options::Options;
@@ -129,6 +129,11 @@ impl Intent {
         self.not_measured.is_none().then_some(self.cut)
     }
 
+    /// Whether nothing was in flight on the instances that were let go.
+    pub(crate) fn drained(&self) -> Truth {
+        self.not_measured.as_ref().map_or(Truth::from(self.cut == 0), Truth::unknown)
+    }
+
     /// The run that it takes back, where it is on the way back itself.
     pub(crate) fn takes_back(&self) -> Option<&str> {
         match (self.phase, &self.undoes) {
@@ -159,6 +164,25 @@ mod tests {
     fn container(id: &str, image: &str) -> Container {
         let (id, image_id) = (id.to_owned(), image.to_owned());
         Container { id, image_id, service: "api".into(), config_hash: "h".into(), ..Container::default() }
+    }
+
+    #[test]
+    fn a_swap_whose_drain_nobody_could_measure_does_not_say_that_nothing_was_cut() {
+        let written = serde_json::json!({
+            "run": "r", "since": "s", "from": side("old", &[]), "to": side("new", &[]), "phase": "kept",
+            "options": {"keep": {"secs": 1, "nanos": 0}, "pace": {"strategy": "all", "boot": null, "rise": 3,
+                "ready_timeout": {"secs": 120, "nanos": 0}, "drain_timeout": {"secs": 30, "nanos": 0}, "on_drain_timeout": "abort"},
+                "canary": null, "canary_for": {"secs": 0, "nanos": 0}, "judge": null},
+            "kept_until": null, "counted": null,
+        });
+        // As an older tg-swap wrote it.
+        let mut intent: Intent = serde_json::from_value(written).unwrap();
+        assert_eq!((intent.cut(), intent.drained()), (Some(0), Truth::Yes));
+        assert_eq!(intent.options.pace.ready_timeout(), Duration::from_mins(2));
+        intent.cut = 2;
+        assert_eq!((intent.cut(), intent.drained()), (Some(2), Truth::No));
+        intent.not_measured = Some("dark".into());
+        assert_eq!((intent.cut(), intent.drained()), (None, Truth::unknown("dark")));
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(super) fn back(
     let intent = &swap.intent;
     let facts = json!({
         "changed": true, "undoes": intent.run, "from": intent.to.version, "to": intent.from.version,
-        "outcome": "succeeded", "evidence": swap.evidence(), "cut": intent.cut(), "phases_ms": swap.phases(),
+        "outcome": "succeeded", "evidence": swap.evidence(), "cut": intent.cut(), "drained": intent.drained(), "phases_ms": swap.phases(),
         "compose_up": conclusion::compose_up(session, plan)?,
     });
     conclusion::record(state, &session.run, "rollback", ("undoes", &intent.run), facts.clone())?;
