@@ -9,7 +9,7 @@ use tg_core::backup::Method;
 use tg_core::cli::{Shared, duration};
 use tg_core::database::DatabaseFlags;
 
-use crate::belongings::Accept;
+use crate::belongings;
 use crate::prune::policy::Policy;
 
 /// How long the dump waits for a table that somebody else holds.
@@ -336,7 +336,7 @@ pub(crate) struct CommitOptions {
 
     /// What may be dropped together with the database that it belongs to
     #[arg(long, value_name = "WHAT", value_enum)]
-    pub accept: Vec<Accept>,
+    pub accept: Vec<belongings::Accept>,
 }
 
 #[cfg(test)]

@@ -46,7 +46,6 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, Error> {
     let mut cluster = ctx.cluster()?;
     let database = cluster.database(&ctx.target.name)?;
     belongings::tell(&ctx, &mut cluster)?;
-    let database = ctx.cluster()?.database(&ctx.target.name)?;
     Census::take(&ctx)?.warn(&ctx)?;
     let bytes = database.size_bytes;
     let mut backups = catalog::all(&ctx)?;

@@ -19,9 +19,6 @@ use crate::container::Container;
 use crate::engine::Engine;
 use crate::project::Project;
 use crate::session::Session;
-use crate::settings::process_env;
-use crate::sql::describe;
-pub use crate::sql::{ident, literal};
 pub use crate::sql::{describe, ident, literal};
 use crate::tls::Tls;
 use crate::{Error, passfile};
@@ -73,13 +70,25 @@ pub struct Target {
     here: bool,
     /// What the server's certificate must be of, where that is not how we reach it.
     server_name: Option<String>,
-    bounds: Bounds,
-    /// Whether we may silence event triggers; known once it was asked.
-    silences: Arc<OnceLock<bool>>,
     /// Where its name is written.
     origin: String,
     application_role: Option<String>,
     other: Option<Other>,
+    manner: Manner,
+}
+
+/// How it is asked.
+#[derive(Clone, Debug)]
+struct Manner {
+    bounds: Bounds,
+    /// Whether we may silence event triggers; known once it was asked.
+    silences: Arc<OnceLock<bool>>,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Manner { bounds: Bounds::none(), silences: Arc::default() }
+    }
 }
 
 impl Target {
@@ -87,21 +96,16 @@ impl Target {
     /// service (`POSTGRES_*`). The engine is asked only where the Compose file does not say which database is the
     /// application's; the database is not asked whether it is there.
     pub fn written(session: &Session, project: &Project, flags: &DatabaseFlags) -> Result<Self, Error> {
-        let mut target = match url_file(project, flags)? {
-            Some((text, origin)) => Self::from_url(&text, &origin)?,
-            None => Self::from_project(project)?,
-        };
-        target.bounds = session.bounds();
-        if let Some(password) = &target.password {
         let engine = OnceCell::new();
         let running = |service: &str| {
-            let engine: &Option<Engine> = engine.get_or_init(|| Engine::connect().ok());
+            let engine: &Option<Engine> = engine.get_or_init(|| Engine::connect(&session.bounds()).ok());
             engine.as_ref()?.environment_of(&project.name, service).ok()?
         };
         Ok(Self::choose(project, flags, &running)?.learnt(session))
     }
 
-    fn learnt(self, session: &Session) -> Self {
+    fn learnt(mut self, session: &Session) -> Self {
+        self.manner.bounds = session.bounds();
         if let Some(password) = &self.password {
             session.emit.redactor().learn(password);
         }
@@ -133,64 +137,6 @@ impl Target {
         Ok(target)
     }
 
-    fn from_project(project: &Project) -> Result<Self, Error> {
-        project.require(&project.database, "database")?;
-        let of = |name: &str| project.variable(&project.database, name);
-        if of("POSTGRES_PASSWORD").is_some() || of("POSTGRES_USER").is_some() {
-            let user = of("POSTGRES_USER").unwrap_or_else(|| "postgres".into());
-            let name = of("POSTGRES_DB").unwrap_or_else(|| user.clone());
-            return Ok(Target {
-                host: String::new(),
-                port: PORT,
-                user,
-                name,
-                container: None,
-                inside: PORT,
-                password: of("POSTGRES_PASSWORD"),
-                tls: Tls::PREFER,
-                server_name: None,
-                bounds: Bounds::none(),
-                silences: Arc::default(),
-            });
-        }
-        let services = project.api.iter().chain(&project.worker).chain(std::iter::once(&project.migrate));
-        let found = { services }.find_map(|s| Some((project.variable(s, "DATABASE_URL")?, s)));
-        let (text, service) = found.ok_or_else(|| Error::Compose {
-            problem: format!(
-                "neither POSTGRES_USER of service {} nor DATABASE_URL of the application is set",
-                project.database
-            ),
-            hint: "name a file that holds the database's URL with --database-url-file".into(),
-        })?;
-        Self::from_url(&text, &format!("DATABASE_URL of service {service}"))
-    }
-
-    /// Parses a URL; `origin` says where it was written and nothing of its content is repeated.
-    pub fn from_url(text: &str, origin: &str) -> Result<Self, Error> {
-        let wrong = |problem| Error::Setting { key: "database URL".into(), origin: origin.into(), problem };
-        ConnectionString::parse(text).and_then(|written| Self::of_string(&written)).map_err(wrong)
-    }
-
-    /// A connection as it is written.
-    fn of_string(written: &ConnectionString) -> Result<Self, String> {
-        let tls = Tls::of(written)?;
-        let named = written.host().ok_or("no host")?.to_owned();
-        let user = written.get("user").ok_or("no user")?.to_owned();
-        let port = written.port().unwrap_or(PORT);
-        let address = written.get("hostaddr").and_then(|all| all.split(',').next()).map(str::to_owned);
-        Ok(Target {
-            server_name: tls.verifies_name().then(|| named.clone()),
-            host: address.unwrap_or(named),
-            port,
-            name: written.get("dbname").unwrap_or(&user).to_owned(),
-            container: None,
-            inside: port,
-            password: written.get("password").map(str::to_owned),
-            user,
-            tls,
-            bounds: Bounds::none(),
-            silences: Arc::default(),
-        })
     /// Parses a URL; `origin` says where it was written and nothing of its content is repeated.
     pub fn from_url(text: &str, origin: &str) -> Result<Self, Error> {
         let wrong = |problem| Error::Setting { key: "database URL".into(), origin: origin.into(), problem };
@@ -234,19 +180,18 @@ impl Target {
             tls: Tls::OFF,
             here: false,
             server_name: None,
-            bounds,
-            silences: Arc::default(),
+            origin: String::new(),
+            application_role: None,
+            other: None,
+            manner: Manner { bounds, ..Manner::default() },
         }
     }
 
     /// The same, asked no longer than these allow.
     #[must_use]
-    pub fn bounded(self, bounds: Bounds) -> Self {
-        Target { bounds, ..self }
-            origin: String::new(),
-            application_role: None,
-            other: None,
-        }
+    pub fn bounded(mut self, bounds: Bounds) -> Self {
+        self.manner.bounds = bounds;
+        self
     }
 
     /// Where the database's name is written, such as `DATABASE_URL of service api`.
@@ -330,16 +275,17 @@ impl Target {
             config.password(password);
         }
         let connect = |config: &mut Config, notices: &dyn Fn() -> Notices| {
-            self.tls.connect(config, |config, tls| Client::connect(config, tls, &self.bounds, notices()))
+            self.tls
+                .connect(config, |config, tls| Client::connect(config, tls, &self.manner.bounds, notices()))
         };
-        if self.silences.get().is_none() {
+        if self.manner.silences.get().is_none() {
             // Asked beside the application's database, where nothing of its own fires.
             let beside = MAINTENANCE.into_iter().find(|name| *name != self.name).unwrap_or_default();
             let mut asked = connect(config.clone().dbname(beside), &|| Box::new(drop))?.ok();
             let may = asked.as_mut().map(may_silence).transpose()?.unwrap_or_default();
-            let _ = self.silences.set(may);
+            let _ = self.manner.silences.set(may);
         }
-        if self.silences.get() == Some(&true) {
+        if self.manner.silences.get() == Some(&true) {
             config.options(FIRE_NOTHING);
         }
         let mut client = connect(&mut config, &notices)?.map_err(|e| self.refused(&e))?;

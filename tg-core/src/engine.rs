@@ -15,7 +15,6 @@ use tokio::time::error::Elapsed;
 
 use crate::Error;
 use crate::bounds::{Bounds, GRACE};
-use crate::container::{Container, PROJECT_LABEL, SERVICE_LABEL};
 use crate::container::Container;
 
 /// How long one question to the engine may take; stopping and waiting have their own limits.

@@ -109,7 +109,6 @@ impl Engine {
             cmd: Some(arguments),
             env: Some(job.environment.clone()),
             user: Some(job.user.clone()),
-            labels: Some(job.labels.clone()),
             attach_stdin: Some(job.tied),
             open_stdin: Some(job.tied),
             stdin_once: Some(job.tied),

@@ -8,16 +8,6 @@ use crate::Error;
 use crate::engine::{ANSWER, Engine, absent};
 
 impl Engine {
-    /// Makes a volume with labels by which it is found again.
-    pub fn create_volume(&self, name: &str, labels: &HashMap<String, String>) -> Result<(), Error> {
-        let request = VolumeCreateRequest {
-            name: Some(name.to_owned()),
-            labels: Some(labels.clone()),
-            ..VolumeCreateRequest::default()
-        };
-        self.act(ANSWER, self.docker.create_volume(request)).map(drop)
-    }
-
     /// The names of the volumes that carry all of these labels.
     pub fn volumes_labelled(&self, labels: &[String]) -> Result<Vec<String>, Error> {
         let filters = HashMap::from([("label".to_owned(), labels.to_vec())]);

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
 
+use tg_core::bounds::Bounds;
 use tg_core::engine::Engine;
 use tg_core::job::Job;
 
@@ -106,7 +107,7 @@ impl Drop for Project {
 
 #[test]
 fn a_container_from_an_image_that_compose_built_is_not_its_service_s() {
-    let (engine, project) = (Engine::connect().unwrap(), Project::up("built"));
+    let (engine, project) = (Engine::connect(&Bounds::none()).unwrap(), Project::up("built"));
     project.is_alone(&engine);
     let own = project.own(&engine);
     project.strange();
@@ -122,7 +123,7 @@ fn a_container_from_an_image_that_compose_built_is_not_its_service_s() {
 
 #[test]
 fn a_container_from_an_image_that_was_committed_from_one_of_compose_s_is_not_its_service_s() {
-    let (engine, project) = (Engine::connect().unwrap(), Project::up("committed"));
+    let (engine, project) = (Engine::connect(&Bounds::none()).unwrap(), Project::up("committed"));
     docker(&["commit", &format!("{}-db-1", project.name), &project.image()]);
     project.compose(&["up", "-d", "--force-recreate"]);
     project.is_alone(&engine);

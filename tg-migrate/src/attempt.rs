@@ -74,11 +74,7 @@ impl<'a> Attempts<'a> {
             let attempt = self.attempt(migrator, ledger);
             let how = (attempt.is_well(), attempt.cut);
             let outcome = Outcome::find(self.ctx, client, before, &attempt.watched, how);
-            let again =
-                tries <= self.retries && attempt.was_locked_out() && self.ctx.session.check("").is_ok();
-            let application = &migrator.application;
-            let outcome = Outcome::find(self.ctx, client, application, before, &attempt.watched.ledger)?;
-            let never_got_in = attempt.never_got_in() && !outcome.changed();
+            let never_got_in = attempt.never_got_in() && !outcome.changed().is_yes();
             if never_got_in && self.ctx.session.check("").is_ok() && migrator.drop_options() {
                 self.tell_of_options(&attempt.reason)?;
                 ledger = attempt.watched.ledger;
@@ -132,14 +128,13 @@ impl<'a> Attempts<'a> {
         });
         let cut = guard.has_cut();
         match ended {
-            Ok(status) => Attempt { status: Some(status), reason: reason.tell(), watched, cut },
-            Err(error) => Attempt { status: None, reason: error.to_string(), watched, cut: true },
             Ok(status) => {
                 let options_refused = reason.options_refused;
-                Attempt { status: Some(status), reason: reason.tell(), watched, options_refused }
+                Attempt { status: Some(status), reason: reason.tell(), watched, cut, options_refused }
             }
             Err(error) => {
-                Attempt { status: None, reason: error.to_string(), watched, options_refused: false }
+                let reason = error.to_string();
+                Attempt { status: None, reason, watched, cut: true, options_refused: false }
             }
         }
     }
@@ -149,6 +144,8 @@ impl Attempt {
     /// Whether it ended by itself, with 0.
     pub(crate) fn is_well(&self) -> bool {
         !self.cut && self.status.is_some_and(|status| status.success())
+    }
+
     /// Whether it failed since it was not let in with the options of its sessions: none of them was ever seen.
     fn never_got_in(&self) -> bool {
         let failed = self.status.is_some_and(|status| !status.success());

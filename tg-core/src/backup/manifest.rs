@@ -324,6 +324,8 @@ mod tests {
             std::os::unix::fs::symlink(outside.path().join("m"), d.join(MANIFEST)).unwrap();
         };
         assert!(damaged(manifest).unwrap().1.contains("link"));
+    }
+
     #[test]
     fn tables_that_extensions_brought_are_nobody_s_data() {
         let root = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use crate::Error;
 use crate::application_database::{Application, Running, ToService};
 use crate::application_url::Connection;
 use crate::connection_string::ConnectionString;
-use crate::database::{DatabaseFlags, PORT, Target};
+use crate::database::{DatabaseFlags, Manner, PORT, Target};
 use crate::database_service;
 use crate::project::Project;
 use crate::settings::process_env;
@@ -146,6 +146,7 @@ impl Target {
             origin,
             application_role: None,
             other: None,
+            manner: Manner::default(),
         }
     }
 
@@ -170,6 +171,7 @@ impl Target {
             origin: origin.to_owned(),
             application_role: None,
             other: None,
+            manner: Manner::default(),
         })
     }
 

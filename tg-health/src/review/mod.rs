@@ -88,8 +88,6 @@ fn look(
     let since = now.saturating_sub(args.since.as_secs());
     let before = Before::read(state);
     let engine = Engine::connect(&session.bounds())?;
-    let mut all = engine.labelled(&[format!("{PROJECT_LABEL}={}", project.name)])?;
-    let engine = Engine::connect()?;
     let mut all = engine.of_project(&project.name)?;
     all.retain(|container| !container.one_off);
     let digests = logs::read(session, &all, i64::try_from(since).unwrap_or(0))?;
