@@ -5,6 +5,9 @@
 CADDY_VERSION=2.11.7
 CADDY_SHA256=fc82429ec3ee96a1314c2604299113421969bc1f736908d4d2ba67f45d2d96a6
 
+# The major version that is not released yet.
+EXPERIMENTAL_MAJOR=19
+
 # When the stack's images were last seen to be what they are made of.
 IMAGES_MADE="$TG_LAB_DIR/images-made"
 
@@ -72,6 +75,11 @@ ensure_base_source() {
 # Usage: ensure_base SUITE
 ensure_base() {
   local mirror
+  if [[ "$1" == experimental ]]; then
+    ensure_base sid
+    ensure_image tg-lab/base:experimental "$LAB_SRC/images/experimental" tg-lab/base:sid --build-arg "MAJOR=$EXPERIMENTAL_MAJOR"
+    return
+  fi
   ensure_base_source "$1"
   mirror="$(debian_mirror || true)"
   ensure_image "tg-lab/base:$1" "$LAB_SRC/images/base" "debian:$1-slim" \
@@ -84,15 +92,23 @@ postgres_suite() {
   15) echo bookworm ;;
   17) echo trixie ;;
   18) echo sid ;;
+  "$EXPERIMENTAL_MAJOR") echo experimental ;;
   *) return 1 ;;
   esac
+}
+
+# What is installed beside the server. Extensions are built for releases: Debian has none for what is not released.
+# Usage: postgres_extensions MAJOR
+postgres_extensions() {
+  (($1 == EXPERIMENTAL_MAJOR)) || echo "postgresql-$1-postgis-3 postgresql-$1-postgis-3-scripts postgresql-$1-repack"
 }
 
 # Usage: ensure_postgres_image MAJOR. Its base image must be there.
 ensure_postgres_image() {
   local base
   base="tg-lab/base:$(postgres_suite "$1")"
-  ensure_image "tg-lab/postgres:$1" "$LAB_SRC/images/postgres" "$base" --build-arg "BASE=$base" --build-arg "MAJOR=$1"
+  ensure_image "tg-lab/postgres:$1" "$LAB_SRC/images/postgres" "$base" --build-arg "BASE=$base" --build-arg "MAJOR=$1" \
+    --build-arg "EXTENSIONS=$(postgres_extensions "$1")"
 }
 
 small_images() {

@@ -2,7 +2,7 @@
 # Summary: PostgreSQL servers beside the stack: a small Compose project for each major version.
 # Usage: sourced after lib/common.sh, lib/images.sh and lib/stack.sh
 
-POSTGRES_MAJORS=(15 17 18)
+POSTGRES_MAJORS=(15 17 18 19)
 
 check_majors() {
   local major
