@@ -33,7 +33,8 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> 
     let engine = Engine::connect(&session.bounds())?;
     let target = Target::find(session, &project, &engine, &cli.database)?;
     let mut client = target.connect(crate::TOOL, None)?;
-    if Catalog::read(&mut client)?.hash() != journaled.schema_before {
+    let catalog = Catalog::read(&mut client)?;
+    if catalog.hash() != journaled.schema_before {
         let msg = "the schema is not what it was before the migration";
         return Ok(answer(&Truth::Yes, msg, "comparison"));
     }
@@ -44,7 +45,7 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> 
             "journal",
         ));
     }
-    let changed = journaled.compare(&mut client)?;
+    let changed = journaled.compare(&catalog, &mut client)?;
     let msg = match &changed {
         Truth::No => "the migration changed nothing".to_owned(),
         Truth::Yes => "the migration changed the database".to_owned(),
@@ -60,6 +61,8 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> 
 struct Journaled {
     /// Of the first one.
     schema_before: String,
+    /// The same with what a dump leaves out.
+    catalog_before: String,
     xid_before: Option<i64>,
     /// What was seen at their ends; one that was killed has none.
     changed: Truth,
@@ -81,13 +84,17 @@ impl Journaled {
             if begun.len() > ended.len() { Truth::unknown("the migration was killed") } else { Truth::No };
         Some(Journaled {
             schema_before: first["schema_before"].as_str().unwrap_or_default().to_owned(),
+            catalog_before: first["catalog_before"].as_str().unwrap_or_default().to_owned(),
             xid_before: first["xid_before"].as_i64(),
             changed: known.fold(killed, Truth::or),
         })
     }
 
     /// With the server as it is now, whose schema is as it was.
-    fn compare(&self, client: &mut Client) -> Result<Truth, MigrateError> {
+    fn compare(&self, catalog: &Catalog, client: &mut Client) -> Result<Truth, MigrateError> {
+        if catalog.hash_here() != self.catalog_before {
+            return Ok(Truth::Yes);
+        }
         let Some(xid) = self.xid_before else {
             return Ok(Truth::unknown("the journal does not say which transaction was the next before it"));
         };

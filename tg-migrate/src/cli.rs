@@ -107,9 +107,11 @@ pub(crate) enum Action {
     Abort,
     /// Print the database's catalog as records with one hash, to keep and to compare with
     ///
-    /// Columns, constraints, indexes with their validity, types, sequences, views, functions, triggers,
-    /// policies, rights, extensions. Names do not depend on the server, so that two databases made from
-    /// the same statements have the same hash.
+    /// Every kind of object that pg_dump writes: each row of each system catalog that describes the database, with names in place of
+    /// object identifiers. Two databases made from the same statements have the same hash. What a dump does not bring back as it was
+    /// (tablespaces, versions of extensions, whether a subscription is enabled, large objects, roles and their settings) is in "here", and
+    /// counts where both snapshots are of one database on one server: hash_here. Data and statistics are left out, and a value
+    /// that may be a password is told by a mark of 16 bits.
     Snapshot,
     /// Does code made for one snapshot work on another, or on the database? 0 yes, 1 no
     ///

@@ -55,7 +55,7 @@ pub(crate) enum MigrateError {
     Blocked(Vec<String>),
     #[error("name the run with --run-id or TG_RUN_ID")]
     NoRun,
-    #[error("the catalog has objects of a kind that is not known: {0}")]
+    #[error("the catalog says what can not be read: {0}")]
     Catalog(String),
     #[error("{0:?} can't be an image tag")]
     NoTag(String),

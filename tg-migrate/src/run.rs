@@ -57,7 +57,8 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> 
     }
     let names = watch::names(&mut client)?;
     let intent = json!({
-        "to": migrator.tag, "image_id": migrator.image.id, "schema_before": before.catalog.hash(), "xid_before": before.xid,
+        "to": migrator.tag, "image_id": migrator.image.id, "schema_before": before.catalog.hash(),
+        "catalog_before": before.catalog.hash_here(), "xid_before": before.xid,
         "backup": gate.as_ref().map(Gate::data),
     });
     session.emit.step(STEP, StepState::Started, "run the migrations", intent)?;

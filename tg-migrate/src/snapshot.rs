@@ -17,6 +17,9 @@ pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, MigrateError> 
         session.emit.record(&key.to_string(), catalog::data(key, attributes))?;
     }
     let hash = catalog.hash();
-    let data = json!({"changed": false, "database": ctx.target.name, "objects": catalog.len(), "hash": hash});
+    let data = json!({
+        "changed": false, "database": ctx.target.name, "objects": catalog.len(), "hash": hash, "hash_here": catalog.hash_here(),
+        "origin": catalog.origin(),
+    });
     Ok(Answer::yes(format!("{} objects, {}", catalog.len(), &hash[..12]), data))
 }

@@ -2,6 +2,7 @@
 
 mod file;
 mod kind;
+mod read;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +16,9 @@ use crate::error::MigrateError;
 pub(crate) use file::read as read_file;
 pub(crate) use kind::Kind;
 
-const QUERY: &str = include_str!("../sql/catalog.sql");
+/// The attribute that holds those which a dump does not bring back as they were, such as a tablespace: they say something of one database on
+/// one server only.
+pub(crate) const HERE: &str = "here";
 
 /// What an object is called: unique in a database, and the same in another one made from the same statements.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,8 +34,12 @@ pub(crate) struct Key {
 pub(crate) type Attributes = Value;
 
 /// Every object of a database.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Catalog(BTreeMap<Key, Attributes>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalog {
+    objects: BTreeMap<Key, Attributes>,
+    /// The database and the server that it is of, where that is known.
+    origin: Option<String>,
+}
 
 impl Key {
     /// The relation that a column, an index or the like belongs to.
@@ -51,7 +58,9 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Key { object, schema, relation, name } = self;
         match (object, relation) {
-            (Kind::Schema | Kind::Extension, _) => write!(f, "{object} {name}"),
+            // These are named in full; there is only one database.
+            (Kind::Other(kind), None) if name.is_empty() => write!(f, "{kind}"),
+            (Kind::Schema | Kind::Extension | Kind::Other(_), _) => write!(f, "{object} {name}"),
             (Kind::Column, Some(relation)) => write!(f, "column {schema}.{relation}.{name}"),
             (_, Some(relation)) => write!(f, "{object} {name} of {schema}.{relation}"),
             (_, None) => write!(f, "{object} {schema}.{name}"),
@@ -61,37 +70,45 @@ impl fmt::Display for Key {
 
 impl Catalog {
     pub(crate) fn read(client: &mut Client) -> Result<Self, MigrateError> {
-        let rows = client.query(QUERY, &[])?;
-        let object = |row: &postgres::Row| {
-            let text: String = row.get(0);
-            let object = Kind::of(&text).ok_or(MigrateError::Catalog(text))?;
-            let key = Key { object, schema: row.get(1), relation: row.get(2), name: row.get(3) };
-            let attributes = serde_json::from_str(row.get(4)).unwrap_or_default();
-            Ok((key, attributes))
-        };
-        rows.iter().map(object).collect::<Result<_, _>>().map(Catalog)
+        read::read(client)
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<&Attributes> {
-        self.0.get(key)
+        self.objects.get(key)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &Attributes)> {
-        self.0.iter()
+        self.objects.iter()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.objects.len()
     }
 
-    /// SHA-256 over the objects in their order, each as a line of JSON.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// Whether both are of one database on one server, so that all that is said of it may be compared.
+    pub(crate) fn has_origin_of(&self, other: &Catalog) -> bool {
+        self.origin.is_some() && self.origin == other.origin
+    }
+
+    /// Whether both say the same, as far as they can be compared.
+    pub(crate) fn is_as(&self, other: &Catalog) -> bool {
+        if self.has_origin_of(other) { self.objects == other.objects } else { self.hash() == other.hash() }
+    }
+
+    /// SHA-256 over what a dump brings back, in the order of the objects, each as a line of JSON: the same in every database that was made
+    /// from the same statements.
     pub(crate) fn hash(&self) -> String {
-        let mut hash = Sha256::new();
-        for (key, attributes) in &self.0 {
-            hash.update(data(key, attributes).to_string());
-            hash.update("\n");
-        }
-        tg_core::hex(&hash.finalize())
+        let everywhere = self.objects.iter().filter(|(key, _)| !key.object.is_of_server());
+        digest(everywhere.map(|(key, attributes)| Line { here: None, ..Line::of(key, attributes) }))
+    }
+
+    /// The same over everything: for one database on one server.
+    pub(crate) fn hash_here(&self) -> String {
+        digest(self.objects.iter().map(|(key, attributes)| Line::of(key, attributes)))
     }
 
     /// The keys that are in either, in their order, with what each says of them.
@@ -99,16 +116,42 @@ impl Catalog {
         &'a self,
         other: &'a Catalog,
     ) -> impl Iterator<Item = (&'a Key, Option<&'a Attributes>, Option<&'a Attributes>)> {
-        let added = other.0.keys().filter(|key| !self.0.contains_key(key));
-        let all: std::collections::BTreeSet<&Key> = self.0.keys().chain(added).collect();
-        all.into_iter().map(|key| (key, self.0.get(key), other.0.get(key)))
+        let added = other.objects.keys().filter(|key| !self.objects.contains_key(key));
+        let all: std::collections::BTreeSet<&Key> = self.objects.keys().chain(added).collect();
+        all.into_iter().map(|key| (key, self.objects.get(key), other.objects.get(key)))
     }
 }
 
 impl FromIterator<(Key, Attributes)> for Catalog {
     fn from_iter<I: IntoIterator<Item = (Key, Attributes)>>(objects: I) -> Self {
-        Catalog(objects.into_iter().collect())
+        Catalog { objects: objects.into_iter().collect(), origin: None }
     }
+}
+
+/// What is hashed of an object. In which order its attributes came says nothing.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    key: &'a Key,
+    attributes: BTreeMap<&'a String, &'a Value>,
+    here: Option<BTreeMap<&'a String, &'a Value>>,
+}
+
+impl<'a> Line<'a> {
+    fn of(key: &'a Key, attributes: &'a Attributes) -> Self {
+        let all = attributes.as_object().into_iter().flatten().filter(|(name, _)| *name != HERE);
+        let here = attributes[HERE].as_object();
+        Line { key, attributes: all.collect(), here: here.map(|here| here.iter().collect()) }
+    }
+}
+
+fn digest<'a>(lines: impl Iterator<Item = Line<'a>>) -> String {
+    let mut hash = Sha256::new();
+    for line in lines {
+        hash.update(serde_json::to_vec(&line).unwrap_or_default());
+        hash.update("\n");
+    }
+    tg_core::hex(&hash.finalize())
 }
 
 /// An object as a record's data.
@@ -137,10 +180,47 @@ mod tests {
     }
 
     #[test]
+    fn what_a_dump_does_not_bring_back_is_compared_in_one_database_only() {
+        let of = |origin: &str, tablespace: &str| {
+            let (key, _) = column("a", "x");
+            let attributes = json!({"type": "x", HERE: {"reltablespace": tablespace}});
+            let role = Key { object: Kind::from("role".to_owned()), relation: None, ..key.clone() };
+            let all: Catalog =
+                [(key, attributes), (role, json!({HERE: {"n": tablespace}}))].into_iter().collect();
+            Catalog { origin: Some(origin.into()), ..all }
+        };
+        let before = of("s/1", "slow");
+        assert_eq!(before.hash(), of("s/1", "fast").hash());
+        assert_eq!(before.hash(), [column("a", "x")].into_iter().collect::<Catalog>().hash());
+        assert_ne!(before.hash_here(), of("s/1", "fast").hash_here());
+        assert!(before.is_as(&of("s/1", "slow")) && before.is_as(&of("s/2", "fast")));
+        assert!(!before.is_as(&of("s/1", "fast")));
+    }
+
+    #[test]
+    fn the_order_in_which_attributes_came_is_no_difference() {
+        let of = |attributes: Value| [(column("a", "x").0, attributes)].into_iter().collect::<Catalog>();
+        let (one, other) = (
+            json!({"a": 1, "here": {"b": 2, "c": 3}, "d": 4}),
+            json!({"d": 4, "a": 1, "here": {"c": 3, "b": 2}}),
+        );
+        assert_eq!(of(one.clone()).hash(), of(other.clone()).hash());
+        assert_eq!(of(one).hash_here(), of(other).hash_here());
+    }
+
+    #[test]
     fn objects_are_named_as_people_do() {
         assert_eq!(column("a", "x").0.to_string(), "column s.t.a");
         let index = Key { object: Kind::Index, name: "i".into(), ..column("a", "x").0 };
         assert_eq!(index.to_string(), "index i of s.t");
         assert_eq!(index.parent().unwrap().to_string(), "relation s.t");
+        let other = |kind: &str, name: &str| Key {
+            object: Kind::from(kind.to_owned()),
+            schema: String::new(),
+            relation: None,
+            name: name.into(),
+        };
+        assert_eq!(other("cast", "(s.a AS text)").to_string(), "cast (s.a AS text)");
+        assert_eq!(other("database", "").to_string(), "database");
     }
 }

@@ -59,7 +59,11 @@ pub(super) fn changed(case: &Case, attribute: &str, was: &Attributes, is: &Attri
         "definition" | "columns" | "is" => {
             Verdict::breaking(Use::Write(case.key.place()), "what old code writes may be refused")
         }
-        _ => Verdict::compatible("it refuses no more than before"),
+        "triggers" if is[attribute].is_null() => {
+            Verdict::breaking(Use::Write(case.key.place()), "what old code writes is looked at again")
+        }
+        "validated" => Verdict::compatible("it refuses no more than before"),
+        _ => Verdict::risky("it may refuse more, or less, than before"),
     }
 }
 

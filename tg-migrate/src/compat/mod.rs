@@ -3,6 +3,8 @@
 //! the old code does, which is for its statements to tell.
 
 mod constraint;
+mod differing;
+mod other;
 mod relation;
 mod standalone;
 mod types;
@@ -11,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::catalog::{Attributes, Catalog, Key, Kind};
+use differing::{differing, flat};
 
 /// How much a difference means to old code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -107,14 +110,19 @@ impl Case<'_> {
     }
 }
 
-/// Every difference, in the order of the objects.
+/// Every difference, in the order of the objects. What is said of one database on one server only is compared where both are of that.
 pub(crate) fn changes(before: &Catalog, after: &Catalog) -> Vec<Change> {
+    let here = before.has_origin_of(after);
     let change = |(key, was, is): (&Key, Option<&Attributes>, Option<&Attributes>)| {
+        if !here && key.object.is_of_server() {
+            return None;
+        }
         let case = Case { key, before, after };
         let (how, verdict) = match (was, is) {
             (None, Some(is)) => (How::Added, added(&case, is)),
             (Some(was), None) => (How::Removed, removed(&case, was)),
             (Some(was), Some(is)) if was != is => {
+                let (was, is) = (&flat(was, here), &flat(is, here));
                 let differing = differing(was, is);
                 let verdict =
                     differing.iter().map(|(name, ..)| changed(&case, name, was, is)).reduce(worse)?;
@@ -131,24 +139,19 @@ fn worse(a: Verdict, b: Verdict) -> Verdict {
     if b.class > a.class { b } else { a }
 }
 
-fn differing(was: &Attributes, is: &Attributes) -> Vec<(String, Value, Value)> {
-    let names = [was, is].into_iter().filter_map(Value::as_object).flat_map(serde_json::Map::keys);
-    let names: std::collections::BTreeSet<&String> = names.collect();
-    let of = |all: &Attributes, name: &String| all[name.as_str()].clone();
-    let all = names.into_iter().map(|name| (name.clone(), of(was, name), of(is, name)));
-    all.filter(|(_, was, is)| was != is).collect()
-}
-
 fn added(case: &Case, is: &Attributes) -> Verdict {
     if case.is_part_of_new() {
         return Verdict::compatible("it belongs to something new");
     }
-    match case.key.object {
+    match &case.key.object {
         Kind::Column => relation::column_added(case, is),
         Kind::Constraint => constraint::added(case, is),
         Kind::Index => constraint::index_added(case, is),
         Kind::Trigger | Kind::Rule => Verdict::risky("what old code writes is changed or refused by it"),
         Kind::Policy => Verdict::risky("rows may be hidden from old code, or its writes refused"),
+        Kind::Grant if is["revoked"] == true => Verdict::breaking(Use::Name, "who had this right is refused"),
+        Kind::Other(kind) => other::added(kind),
+        _ if !is["revoked"].is_null() => Verdict::risky("who had rights on it may be refused"),
         _ => Verdict::compatible("old code does not know of it"),
     }
 }
@@ -157,12 +160,14 @@ fn removed(case: &Case, was: &Attributes) -> Verdict {
     if case.is_part_of_gone() {
         return Verdict::compatible("it went with what it belonged to");
     }
-    match case.key.object {
+    match &case.key.object {
         Kind::Relation => Verdict::breaking(Use::Name, "old code that names it fails"),
         Kind::Column => relation::column_removed(case, was),
         Kind::Constraint => constraint::removed(case, was),
         Kind::Index => constraint::index_removed(case, was),
+        Kind::Grant if was["revoked"] == true => Verdict::compatible("nobody is refused that had the right"),
         Kind::Grant => Verdict::breaking(Use::Name, "who had this right is refused"),
+        Kind::Other(kind) => other::removed(kind),
         Kind::Trigger | Kind::Rule | Kind::Policy => {
             Verdict::risky("what it did for old code is not done any more")
         }
@@ -174,7 +179,10 @@ fn removed(case: &Case, was: &Attributes) -> Verdict {
 }
 
 fn changed(case: &Case, attribute: &str, was: &Attributes, is: &Attributes) -> Verdict {
-    match case.key.object {
+    if let Some(verdict) = other::attribute(attribute) {
+        return verdict;
+    }
+    match &case.key.object {
         Kind::Relation => relation::changed(case, attribute, is),
         Kind::Column => relation::column_changed(case, attribute, was, is),
         Kind::Constraint => constraint::changed(case, attribute, was, is),
@@ -182,9 +190,11 @@ fn changed(case: &Case, attribute: &str, was: &Attributes, is: &Attributes) -> V
         Kind::Enum | Kind::Domain | Kind::Sequence | Kind::Function | Kind::Extension | Kind::Schema => {
             standalone::changed(case, attribute, was, is)
         }
+        Kind::Grant if is["revoked"] == true => Verdict::breaking(Use::Name, "who had this right is refused"),
         Kind::Grant => Verdict::compatible("it may be handed on, or not"),
+        Kind::Other(kind) => other::changed(kind),
         Kind::Trigger | Kind::Rule | Kind::Policy => Verdict::risky("it does something else for old code"),
-        Kind::Statistics => Verdict::compatible("queries may be planned otherwise"),
+        Kind::Statistics => Verdict::risky("queries may be planned otherwise"),
     }
 }
 

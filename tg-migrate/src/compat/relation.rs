@@ -16,9 +16,17 @@ pub(super) fn changed(case: &Case, attribute: &str, is: &Attributes) -> Verdict 
         "persistence" if is[attribute] == "unlogged" => Verdict::risky("a crash of the server empties it"),
         "persistence" => Verdict::compatible("it survives a crash of the server"),
         "definition" => Verdict::risky("it has other rows than old code expects"),
-        "owner" => Verdict::risky("who owned it may have had rights by that"),
-        "is" | "partition" | "partitioned_by" => Verdict::risky("rows are kept elsewhere than before"),
-        _ => Verdict::compatible("it holds the same"),
+        "is" | "partition" | "partitioned_by" | "inherits" | "detach_pending" => {
+            Verdict::risky("rows are kept elsewhere than before")
+        }
+        "options" if is["is"].as_str().is_some_and(|kind| kind.ends_with("view")) => {
+            Verdict::risky("it may check rights or rows otherwise")
+        }
+        "options" | "toast_options" => Verdict::compatible("it holds the same"),
+        "relispopulated" if is[attribute] == true => Verdict::compatible("it can be read now"),
+        "relispopulated" => Verdict::breaking(Use::Read(place), "it can't be read until it is refreshed"),
+        "relreplident" => Verdict::risky("updates and deletes may be refused while it is published"),
+        _ => Verdict::risky("it may hold or do something else for old code"),
     }
 }
 
@@ -75,8 +83,9 @@ pub(super) fn column_changed(case: &Case, attribute: &str, was: &Attributes, is:
         }
         "generated" => Verdict::risky("it has other values than old code expects"),
         "collation" => Verdict::risky("it is sorted and compared otherwise"),
-        "grants" => Verdict::risky("who had rights on it may be refused"),
-        _ => Verdict::compatible("it holds the same"),
+        "not_null_as" | "attoptions" => Verdict::compatible("it holds the same"),
+        "attgenerated" => Verdict::compatible("it has the same values, computed at another time"),
+        _ => Verdict::risky("it may hold or do something else for old code"),
     }
 }
 

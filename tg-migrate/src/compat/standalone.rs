@@ -7,7 +7,7 @@ use crate::compat::{Case, Use, Verdict, types};
 
 pub(super) fn changed(case: &Case, attribute: &str, was: &Attributes, is: &Attributes) -> Verdict {
     let (before, after) = (&was[attribute], &is[attribute]);
-    match (case.key.object, attribute) {
+    match (&case.key.object, attribute) {
         (Kind::Enum, "labels") => labels(before, after),
         (Kind::Domain, "type") => types::changed(
             case.key.place(),
@@ -20,7 +20,7 @@ pub(super) fn changed(case: &Case, attribute: &str, was: &Attributes, is: &Attri
         (Kind::Domain, "constraints") if adds(before, after) => {
             Verdict::breaking(Use::Unknown, "what old code writes to columns of it may be refused")
         }
-        (Kind::Sequence, "type" | "maximum" | "minimum" | "increment") => {
+        (Kind::Sequence, "type" | "maximum" | "minimum" | "increment" | "cycle") => {
             Verdict::risky("it gives other numbers than before")
         }
         (Kind::Function, "result" | "arguments" | "is") => {
@@ -28,8 +28,17 @@ pub(super) fn changed(case: &Case, attribute: &str, was: &Attributes, is: &Attri
         }
         (Kind::Function, "body") => Verdict::risky("it does something else for old code"),
         (Kind::Extension, "version") => Verdict::risky("its functions may do something else"),
-        (Kind::Schema, "grants" | "owner") => Verdict::risky("who had rights on it may be refused"),
-        _ => Verdict::compatible("it holds the same"),
+        (Kind::Sequence, "seqstart" | "seqcache" | "owned_by") => {
+            Verdict::compatible("it gives the same numbers")
+        }
+        (Kind::Function, "procost" | "prorows") => Verdict::compatible("queries may be planned otherwise"),
+        (Kind::Domain, "not_null" | "constraints") => {
+            Verdict::compatible("nothing is refused that was taken before")
+        }
+        (Kind::Extension, "extrelocatable" | "extcondition" | "extconfig") => {
+            Verdict::compatible("it concerns dumps alone")
+        }
+        _ => Verdict::risky("it may do something else for old code"),
     }
 }
 

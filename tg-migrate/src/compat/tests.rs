@@ -6,7 +6,7 @@ use super::*;
 fn catalog(objects: &[(Kind, Option<&str>, &str, Value)]) -> Catalog {
     let object = |(object, relation, name, attributes): &(Kind, Option<&str>, &str, Value)| {
         let key = Key {
-            object: *object,
+            object: object.clone(),
             schema: "s".into(),
             relation: relation.map(str::to_owned),
             name: (*name).to_owned(),
@@ -31,7 +31,7 @@ fn table() -> Vec<(Kind, Option<&'static str>, &'static str, Value)> {
 
 fn with(more: (Kind, Option<&'static str>, &'static str, Value)) -> Catalog {
     let mut all = table();
-    all.retain(|(kind, relation, name, _)| (*kind, *relation, *name) != (more.0, more.1, more.2));
+    all.retain(|(kind, relation, name, _)| (kind, relation, name) != (&more.0, &more.1, &more.2));
     all.push(more);
     catalog(&all)
 }
@@ -169,4 +169,54 @@ fn rights_and_domains_break_when_they_refuse_more() {
     let class = |before, after| changes(&domain(before), &domain(after))[0].verdict.class;
     assert_eq!(class(Value::Null, json!({"k": "CHECK (x)"})), Class::Breaking);
     assert_eq!(class(json!({"k": "CHECK (x)"}), Value::Null), Class::Compatible);
+}
+
+#[test]
+fn what_no_rule_knows_is_risky_and_a_comment_is_not() {
+    let other = |kind: &str| (Kind::from(kind.to_owned()), None, "x", json!({"a": 1, "comment": null}));
+    let with_other = |kind: &str| with(other(kind));
+    for kind in
+        ["publication", "event trigger", "cast", "default acl", "setting", "something of PostgreSQL 20"]
+    {
+        let before = with_other(kind);
+        let class = |before: &Catalog, after: &Catalog| changes(before, after)[0].verdict.class;
+        let added = class(&catalog(&table()), &before);
+        assert_eq!(added, Class::Risky, "{kind} added");
+        assert_ne!(class(&before, &catalog(&table())), Class::Compatible, "{kind} removed");
+        let mut changed = other(kind);
+        changed.3["a"] = json!(2);
+        assert_eq!(class(&before, &with(changed)), Class::Risky, "{kind} changed");
+        let mut commented = other(kind);
+        commented.3["comment"] = json!("why");
+        assert_eq!(class(&before, &with(commented)), Class::Compatible, "{kind} commented");
+    }
+    let class = |attributes: Value| {
+        let key = Some("t");
+        let all = with((Kind::Column, key, "a", json!({"type": "text", "not_null": false, "default": null})));
+        changes(&all, &with((Kind::Column, key, "a", attributes)))[0].verdict.class
+    };
+    let base = json!({"type": "text", "not_null": false, "default": null});
+    let more = |name: &str| {
+        let mut attributes = base.clone();
+        attributes[name] = json!(1);
+        attributes
+    };
+    assert_eq!(class(more("attstattarget")), Class::Compatible);
+    assert_eq!(class(more("attributeofpostgresql20")), Class::Risky);
+}
+
+#[test]
+fn columns_in_another_order_are_risky_and_one_that_came_or_went_is_told_by_itself() {
+    let table =
+        |order: Value| catalog(&[(Kind::Relation, None, "t", json!({"is": "table", "order": order}))]);
+    let before = table(json!(["a", "b", "c"]));
+    assert_eq!(changes(&before, &table(json!(["a", "c", "b"])))[0].verdict.class, Class::Risky);
+    assert_eq!(changes(&before, &table(json!(["a", "c", "d"]))), []);
+}
+
+#[test]
+fn a_right_that_was_taken_from_its_owner_breaks_and_comes_back_without_harm() {
+    let revoked = with((Kind::Grant, Some("t"), "owner SELECT", json!({"revoked": true})));
+    assert_eq!(class_of(&revoked).0, Class::Breaking);
+    assert_eq!(changes(&revoked, &catalog(&table()))[0].verdict.class, Class::Compatible);
 }

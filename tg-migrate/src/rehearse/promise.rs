@@ -34,7 +34,7 @@ impl Rehearsal<'_> {
         let written = second.rows.iter().find(|w| !histories.contains(&w.place()));
         let problem = if !second.run.is_well() {
             Some(format!("a second run fails: {}", second.run.describe()))
-        } else if second.after.catalog.hash() != first.after.catalog.hash() {
+        } else if !second.after.catalog.is_as(&first.after.catalog) {
             Some(format!(
                 "a second run changes the schema again: {}",
                 difference(&first.after.catalog, &second.after.catalog)

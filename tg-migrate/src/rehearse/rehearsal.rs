@@ -164,7 +164,7 @@ impl Rehearsal<'_> {
         effect: &Effect,
         unseen: Vec<String>,
     ) -> Result<Verdict, MigrateError> {
-        let dirty = effect.after.catalog.hash() != verdict.schema_before || !effect.rows.is_empty();
+        let dirty = !effect.after.catalog.is_as(&effect.before.catalog) || !effect.rows.is_empty();
         let how = if dirty { "failed and left changes" } else { "failed and left nothing" };
         verdict.reasons.push(format!("the migration {how}: {}", effect.run.describe()));
         self.arena.reset(PRISTINE)?;
