@@ -46,14 +46,22 @@ const KNOWN: [(&str, Kind); 15] = [
     ("grant", Kind::Grant),
 ];
 
-/// What is the server's, or changes with the data: no dump of the database brings it back.
-const OF_SERVER: [&str; 6] =
-    ["comments", "large objects", "parameter ACL", "role", "role setting", "tablespace"];
+/// What is the server's or an extension's, or changes with the data: no dump of the database brings it back.
+const LOCAL: [&str; 8] = [
+    "comments",
+    "extension label",
+    "extension policy",
+    "large objects",
+    "parameter ACL",
+    "role",
+    "role setting",
+    "tablespace",
+];
 
 impl Kind {
     /// Whether it is compared in one database on one server only.
-    pub(crate) fn is_of_server(&self) -> bool {
-        matches!(self, Kind::Other(name) if OF_SERVER.contains(&name.as_str()))
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self, Kind::Other(name) if LOCAL.contains(&name.as_str()))
     }
 }
 

@@ -102,7 +102,7 @@ impl Catalog {
     /// SHA-256 over what a dump brings back, in the order of the objects, each as a line of JSON: the same in every database that was made
     /// from the same statements.
     pub(crate) fn hash(&self) -> String {
-        let everywhere = self.objects.iter().filter(|(key, _)| !key.object.is_of_server());
+        let everywhere = self.objects.iter().filter(|(key, _)| !key.object.is_local());
         digest(everywhere.map(|(key, attributes)| Line { here: None, ..Line::of(key, attributes) }))
     }
 

@@ -55,12 +55,11 @@ pub(super) fn read(client: &mut Client) -> Result<Catalog, MigrateError> {
 }
 
 fn said(row: &Row) -> Result<Said, MigrateError> {
-    let object: Option<String> = row.get(1);
-    let key = object.map(|object| Key {
-        object: object.into(),
-        schema: row.get(2),
-        relation: row.get(3),
-        name: row.get(4),
+    // What was dropped meanwhile, such as another database's tablespace, has a kind and no name any more.
+    let (object, name): (Option<String>, Option<String>) = (row.get(1), row.get(4));
+    let key = object.zip(name).map(|(object, name)| {
+        let schema = row.get::<_, Option<String>>(2).unwrap_or_default();
+        Key { object: object.into(), schema, relation: row.get(3), name }
     });
     let class: Option<u32> = row.get(5);
     let address = class.map(|class| (class, row.get(6), row.get(7)));

@@ -114,7 +114,7 @@ impl Case<'_> {
 pub(crate) fn changes(before: &Catalog, after: &Catalog) -> Vec<Change> {
     let here = before.has_origin_of(after);
     let change = |(key, was, is): (&Key, Option<&Attributes>, Option<&Attributes>)| {
-        if !here && key.object.is_of_server() {
+        if !here && key.object.is_local() {
             return None;
         }
         let case = Case { key, before, after };

@@ -20,7 +20,7 @@ pub(super) fn attribute(name: &str) -> Option<Verdict> {
         "revoked" => Verdict::risky("who had rights on it by itself may be refused"),
         "owner" => Verdict::risky("who owned it may have had rights by that"),
         "order" => Verdict::risky("SELECT * and INSERT without names find another order of columns"),
-        "security_labels" | "goes_with" | "members" | "digest" => {
+        "security_labels" | "goes_with" | "members" | "digest" | "tables" => {
             Verdict::risky("what its extension makes of that is not known")
         }
         _ => return None,

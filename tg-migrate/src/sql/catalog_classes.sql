@@ -39,7 +39,7 @@
     ('pg_range', 'pg_type', 'rngtypid', '0', 't.rngtypid >= 16384', 'false'),
     ('pg_constraint', NULL, NULL, NULL, 't.oid >= 16384 AND (t.conrelid <> 0 OR EXISTS (SELECT FROM space AS s WHERE s.oid = t.connamespace)
         AND NOT EXISTS (SELECT FROM outside AS o WHERE o.classid = ''pg_catalog.pg_type''::pg_catalog.regclass AND o.objid = t.contypid))', 't.contypid <> 0'),
-    ('pg_policy', NULL, NULL, NULL, 'true', 'EXISTS (SELECT FROM outside AS o WHERE o.classid = ''pg_catalog.pg_class''::pg_catalog.regclass AND o.objid = t.polrelid)'),
+    ('pg_policy', NULL, NULL, NULL, 'true', 'false'),
     ('pg_trigger', NULL, NULL, NULL, 't.oid >= 16384 AND NOT t.tgisinternal', 'false'),
     ('pg_rewrite', NULL, NULL, NULL, 't.oid >= 16384', 'false'),
     ('pg_proc', NULL, NULL, NULL, NULL, 'false'),
@@ -81,7 +81,7 @@
         confmatchtype,connoinherit,conkey,confkey,conpfeqop,conppeqop,conffeqop,confdelsetcols,conexclop,conbin,conperiod}'),
     ('pg_trigger', '{tgrelid,tgparentid,tgfoid,tgtype,tgenabled,tgisinternal,tgconstrrelid,tgconstrindid,tgconstraint,tgdeferrable,tginitdeferred,tgnargs,
         tgattr,tgargs,tgqual,tgoldtable,tgnewtable}'),
-    ('pg_policy', '{polrelid}'),
+    ('pg_policy', '{polrelid,polcmd,polpermissive,polroles,polqual,polwithcheck}'),
     ('pg_rewrite', '{ev_class,ev_type,is_instead,ev_qual,ev_action}'),
     ('pg_proc', '{prokind,provolatile,prosecdef,pronargs,pronargdefaults,prorettype,proargtypes,proallargtypes,proargmodes,proargnames,proargdefaults,
         prosrc,probin,prosqlbody,proconfig,provariadic}'),
@@ -114,8 +114,6 @@
     ('pg_publication_rel', 'prqual', 'pg_catalog.pg_get_expr(t.prqual, t.prrelid)'),
     ('pg_publication_rel', 'prattrs', '(SELECT pg_catalog.jsonb_agg(a.attname ORDER BY a.attname) FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = t.prrelid AND a.attnum = ANY (t.prattrs))'),
-    ('pg_policy', 'polqual', 'pg_catalog.pg_get_expr(t.polqual, t.polrelid)'),
-    ('pg_policy', 'polwithcheck', 'pg_catalog.pg_get_expr(t.polwithcheck, t.polrelid)'),
     -- Asked for, whether it has come about or not.
     ('pg_subscription', 'subtwophasestate', 'nullif(t.subtwophasestate <> ''d'', false)'),
     -- It may hold a password: a mark of 16 bits.

@@ -19,11 +19,32 @@ SELECT 2, NULL, NULL, NULL, NULL, d.classoid, d.objoid, 0, NULL, pg_catalog.json
 FROM pg_catalog.pg_shdescription AS d WHERE d.classoid <> 'pg_catalog.pg_database'::pg_catalog.regclass
   OR d.objoid = (SELECT b.oid FROM pg_catalog.pg_database AS b WHERE b.datname = pg_catalog.current_database())
 UNION ALL
--- A dump writes these of members of extensions, too.
-SELECT 2, i.type, '', NULL, i.identity, l.classoid, l.objoid, l.objsubid,
+SELECT 2, NULL, NULL, NULL, NULL, l.classoid, l.objoid, l.objsubid,
     pg_catalog.jsonb_build_object('security_labels', pg_catalog.jsonb_object_agg(l.provider, l.label))::text, NULL
+FROM pg_catalog.pg_seclabel AS l GROUP BY l.classoid, l.objoid, l.objsubid
+UNION ALL
+-- What members of extensions have been given: labels, policies, indexes, triggers, columns and the like. A dump leaves all of that out.
+SELECT 1, 'extension label', '', NULL, i.identity || ' by ' || l.provider, NULL, NULL, NULL, NULL, pg_catalog.jsonb_build_object('label', l.label)::text
 FROM pg_catalog.pg_seclabel AS l, LATERAL pg_catalog.pg_identify_object(l.classoid, l.objoid, l.objsubid) AS i
-WHERE l.objoid >= 16384 OR l.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass GROUP BY i.type, i.identity, l.classoid, l.objoid, l.objsubid
+WHERE EXISTS (SELECT FROM outside AS o WHERE o.classid = l.classoid AND o.objid = l.objoid)
+UNION ALL
+SELECT 1, 'extension policy', '', NULL, i.identity, NULL, NULL, NULL, NULL, pg_catalog.jsonb_build_object('using', pg_catalog.pg_get_expr(p.polqual, p.polrelid),
+    'check', pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), 'command', p.polcmd, 'permissive', p.polpermissive)::text
+FROM pg_catalog.pg_policy AS p, LATERAL pg_catalog.pg_identify_object('pg_catalog.pg_policy'::pg_catalog.regclass, p.oid, 0) AS i
+WHERE EXISTS (SELECT FROM outside AS o WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND o.objid = p.polrelid)
+UNION ALL
+SELECT 2, NULL, NULL, NULL, NULL, 'pg_catalog.pg_extension'::pg_catalog.regclass, t.extension, 0, NULL, pg_catalog.jsonb_build_object('tables',
+    pg_catalog.md5(pg_catalog.string_agg(t.identity, ' ' ORDER BY t.identity COLLATE "C")))::text
+FROM (
+    SELECT m.refobjid, i.type || ' ' || i.identity FROM pg_catalog.pg_depend AS m
+    JOIN pg_catalog.pg_depend AS d ON d.refclassid = m.classid AND d.refobjid = m.objid AND d.deptype IN ('a', 'i'),
+        LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) AS i
+    WHERE m.deptype = 'e' AND m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    UNION ALL
+    SELECT m.refobjid, pg_catalog.format('%s.%I', a.attrelid::pg_catalog.regclass, a.attname) FROM pg_catalog.pg_depend AS m
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = m.objid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE m.deptype = 'e' AND m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+) AS t (extension, identity) GROUP BY t.extension
 UNION ALL
 SELECT 2, NULL, NULL, NULL, NULL, l.classoid, l.objoid, 0,
     NULL, pg_catalog.jsonb_build_object('security_labels', pg_catalog.jsonb_object_agg(l.provider, l.label))::text

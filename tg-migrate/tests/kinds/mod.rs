@@ -65,6 +65,8 @@ pub(crate) const BASE: &str = "
     CREATE OPERATOR FAMILY fam USING btree;
     CREATE INDEX lowered ON base (lower(t));
     CREATE SEQUENCE counter;
+    CREATE TABLE of_extension (a int);
+    ALTER EXTENSION plpgsql ADD TABLE of_extension;
 ";
 
 pub(crate) const KINDS: &[Kind] = &[
@@ -136,6 +138,15 @@ pub(crate) const KINDS: &[Kind] = &[
             "DROP POLICY k_policy ON base",
         ],
         ["policy", "k_policy", "using"],
+    ),
+    kind(
+        &["pg_policy"],
+        [
+            "CREATE POLICY k_policy ON of_extension USING (a > 0)",
+            "ALTER POLICY k_policy ON of_extension USING (a > 1)",
+            "DROP POLICY k_policy ON of_extension",
+        ],
+        ["extension policy", "k_policy on public.of_extension", "using"],
     ),
     kind(
         &["pg_rewrite"],
@@ -609,6 +620,16 @@ pub(crate) const TWISTS: &[Twist] = &[
             "DELETE FROM pg_seclabel WHERE provider = '{role}'",
         ],
         ["relation", "base", "security_labels"],
+    ),
+    twist(
+        &["pg_index"],
+        ["CREATE INDEX of_index ON of_extension (a)", "DROP INDEX of_index"],
+        ["extension", "plpgsql", "tables"],
+    ),
+    twist(
+        &["pg_depend"],
+        ["ALTER EXTENSION plpgsql ADD SEQUENCE counter", "ALTER EXTENSION plpgsql DROP SEQUENCE counter"],
+        ["extension", "plpgsql", "members"],
     ),
     twist(
         &["pg_shseclabel"],
