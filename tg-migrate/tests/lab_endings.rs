@@ -118,6 +118,7 @@ impl Project {
         command.arg("-q").arg("-C").arg(&self.stack).arg("-f").arg(self.stack.join("compose.yaml"));
         command.arg("-f").arg(self.path("migrator.json")).args(words);
         command.env("TG_API", "db").env("TG_MIGRATE", self.service()).env("TG_RUN_ID", "r");
+        command.env("TG_LOCK_DIR", self.dir.path());
         command.arg("--state-dir").arg(self.path("state")).arg("--database-url-file").arg(self.path("url"));
         let begun = Instant::now();
         let output = command.output().unwrap();

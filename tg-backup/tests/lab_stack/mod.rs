@@ -220,6 +220,7 @@ impl Database {
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tg-backup"));
         command.arg("-q").arg("-C").arg(&self.stack).args(words).env_remove("TG_RUN_ID");
+        command.env("TG_LOCK_DIR", self.dir.path());
         command.envs(self.environment.iter().cloned());
         command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
         for (flag, name) in

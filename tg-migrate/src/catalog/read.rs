@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use postgres::{Client, Row};
+use postgres::Row;
 use serde_json::{Map, Value};
+use tg_core::database::Client;
 
 use crate::catalog::{Attributes, Catalog, HERE, Key};
 use crate::error::MigrateError;

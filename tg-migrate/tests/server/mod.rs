@@ -85,6 +85,7 @@ impl Database {
             .env_remove("TG_RUN_ID")
             .env("TG_API", "db")
             .env("TG_MIGRATE", "db");
+        command.env("TG_LOCK_DIR", self.dir.path());
         command.arg("--state-dir").arg(self.dir.path().join("state"));
         command.arg("--database-url-file").arg(self.dir.path().join("url"));
         let output = command.output().unwrap();

@@ -175,6 +175,7 @@ impl Database {
             command.env_remove(name);
         }
         command.arg("-q").args(words).arg("-C").arg(&self.stack);
+        command.env("TG_LOCK_DIR", self.path("."));
         command.arg("--state-dir").arg(self.path("state")).arg("--database-url-file").arg(self.path("url"));
         command
     }
