@@ -294,7 +294,8 @@ mod tests {
 
     #[test]
     fn a_change_is_given_up_where_the_engine_has_stopped_answering() {
-        let engine = asked(Mute::Once(VERSION), Duration::from_millis(300)).unwrap();
+        let mut engine = asked(Mute::Once(VERSION), Duration::from_mins(1)).unwrap();
+        engine.bounds = Bounds::within(Duration::from_millis(50));
         let error = engine.stop("x", None).unwrap_err();
         assert!(matches!(error, Error::Deadline { .. }), "{error}");
     }
