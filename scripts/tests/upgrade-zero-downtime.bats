@@ -137,10 +137,18 @@ health --wait=5m --expect-version 1.4.0"
     exits tg-migrate-rehearsed 1
     assert_equal "$(calls_from 'swap abort')" "swap abort
 swap rollback --to-run $run
-health --wait=5m --expect-version 1.4.0"
+health --wait=5m --expect-version 1.4.0
+migrate diff --equal $STUB/state/runs/$run/migrated.jsonl"
     refute_called restore 'swap stop' commit
     [[ $(last_result data.error.message) == "not upgraded to 1.5.3: what ${step%:*} says; 1.4.0 serves" && ! -e $STUB/state/procedure.json ]]
   done
+}
+
+@test "a schema that the new release changed when it started is named, on the way back" {
+  hook tg-migrate 'echo 4 >"$STUB/exit/tg-swap"'
+  exits tg-migrate-diff 1
+  run -4 --separate-stderr zero_downtime 1.5.3
+  [[ $(last_result data.error.message) == *"it changed the schema when it started, and 1.4.0 may not live with that"*"tg-backup restore --run "* ]]
 }
 
 @test "a way back that fails is for a person, and goes on when it is run again" {
