@@ -71,6 +71,10 @@ impl ConnectionString {
 #[must_use]
 pub fn places(text: &str) -> Vec<(String, Option<u16>)> {
     let Ok(written) = ConnectionString::parse(text) else { return Vec::new() };
+    // Options of other programs have a host, too.
+    if !text.contains("://") && written.get("dbname").or(written.get("user")).is_none() {
+        return Vec::new();
+    }
     // One port is for all hosts, as for libpq.
     let ports: Vec<Option<u16>> = written
         .get("port")
