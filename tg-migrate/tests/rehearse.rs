@@ -2,6 +2,7 @@
 //! `cargo test -p tg-migrate --features lab --test rehearse`.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -87,12 +88,10 @@ impl Project {
 
     /// Backs up, and rehearses the release's own migration: exit code, records, result.
     fn rehearse(&self, words: &[&str]) -> (i32, Vec<Value>, Value) {
-        let tool = std::env::var_os("TG_MIGRATE")
-            .map_or_else(|| assert_cmd::cargo::cargo_bin!("tg-migrate").to_owned(), PathBuf::from);
         text(&Command::new(env!("CARGO")).args(["build", "-q", "-p", "tg-backup"]).output().unwrap());
         let backup = assert_cmd::cargo::cargo_bin!("tg-migrate").with_file_name("tg-backup");
         text(&Command::new(backup).args(["-q", "create", "-C"]).arg(self.dir.path()).output().unwrap());
-        let mut command = Command::new(tool);
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tg-migrate"));
         command
             .args(["-q", "rehearse", "--unverified", "--from", RELEASE, "--to", RELEASE, "-C"])
             .arg(self.dir.path());
@@ -165,6 +164,13 @@ fn a_project_that_shares_its_socket_directory_is_rehearsed_on_the_other_server()
 
 #[test]
 fn no_way_that_a_project_gives_its_migrator_leads_to_the_live_database() {
+    // Stands for whatever this host serves at its own addresses. Nobody is accepted, but who connects is kept.
+    let host = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = host.local_addr().unwrap().port();
+    // Nothing is sent: the kernel says which of its addresses it would take.
+    let route = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let _ = route.connect("192.0.2.1:9");
+    let address = route.local_addr().unwrap().ip();
     let project = Project::up("ways", |model, dir| {
         // Wherever it gets in it leaves a table with the way's name.
         let migrate = "(async () => {
@@ -179,6 +185,10 @@ fn no_way_that_a_project_gives_its_migrator_leads_to_the_live_database() {
                 await db.query(`CREATE TABLE IF NOT EXISTS escaped_by_${name} (id int)`);
               await db?.end();
             }));
+            attempts.push(...[process.env.HOST, '172.17.0.1'].map((host) => new Promise((ended) => {
+              const socket = require('net').connect({ host, port: Number(process.env.PORT), timeout: 5000 });
+              for (const event of ['connect', 'error', 'timeout']) socket.on(event, () => { socket.destroy(); ended(); });
+            })));
             await Promise.all(attempts);
             const db = await connect({ host: 'db' });
             await db.query('CREATE TABLE IF NOT EXISTS migrated (id int)');
@@ -188,7 +198,7 @@ fn no_way_that_a_project_gives_its_migrator_leads_to_the_live_database() {
         services["db"]["networks"] = json!({"default": {"aliases": ["live"], "ipv4_address": "10.213.77.5"}});
         services["db"]["ports"] = json!(["15433:5432"]);
         services["migrate"]["command"] = node(migrate);
-        services["migrate"]["environment"] = json!({"ADDRESS": "10.213.77.5", "PUBLISHED": "15433"});
+        services["migrate"]["environment"] = json!({"ADDRESS": "10.213.77.5", "PUBLISHED": "15433", "HOST": address, "PORT": port.to_string()});
         services["migrate"]["volumes"] =
             json!([".:/project", "sockets:/sockets", "./run:/sockets2", "/var/run:/hostrun"]);
         services["migrate"]["extra_hosts"] = json!(["host.docker.internal:host-gateway", "live:10.213.77.5"]);
@@ -202,6 +212,8 @@ fn no_way_that_a_project_gives_its_migrator_leads_to_the_live_database() {
     });
     let (code, records, result) = project.rehearse(&["--accept-no-counterexample", "--kills", "0"]);
     assert_eq!(project.tables(), "\n");
+    host.set_nonblocking(true).unwrap();
+    assert!(host.accept().is_err(), "a server of the host was reached");
     assert_eq!(code, 0, "{result}");
     assert_eq!(result["isolated"], true);
     let isolation = records.iter().find(|r| r["kind"] == "isolation").unwrap();
