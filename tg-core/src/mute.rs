@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What it does with a connection.
@@ -23,18 +25,21 @@ pub(crate) enum Mute {
 pub(crate) fn on_a_port(how: Mute) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| serve(stream, how)));
+    let asked = Arc::default();
+    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| serve(stream, how, &asked)));
     address
 }
 
 /// One on a socket.
 pub(crate) fn on_a_socket(path: &Path, how: Mute) {
     let listener = UnixListener::bind(path).unwrap();
-    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| serve(stream, how)));
+    let asked = Arc::default();
+    std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| serve(stream, how, &asked)));
 }
 
 /// Each connection has a thread that ends with the test.
-fn serve(mut stream: impl Read + Write + Send + 'static, how: Mute) {
+fn serve(mut stream: impl Read + Write + Send + 'static, how: Mute, asked: &Arc<AtomicBool>) {
+    let asked = Arc::clone(asked);
     std::thread::spawn(move || match how {
         Mute::Silent => drop(stream.read_to_end(&mut Vec::new())),
         Mute::Drips(bytes) => {
@@ -49,8 +54,10 @@ fn serve(mut stream: impl Read + Write + Send + 'static, how: Mute) {
             drop(stream.read_to_end(&mut Vec::new()));
         }
         Mute::Once(bytes) => {
-            let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(bytes);
+            let heard = stream.read(&mut [0; 4096]).is_ok_and(|n| n > 0);
+            if heard && !asked.swap(true, Ordering::Relaxed) {
+                let _ = stream.write_all(bytes);
+            }
             drop(stream.read_to_end(&mut Vec::new()));
         }
     });

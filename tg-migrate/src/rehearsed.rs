@@ -17,7 +17,7 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &RehearsedOptions) -> R
     let ctx = Context::open(session, cli)?;
     let to = cli.to.clone().map_or_else(|| rehearse::written(&ctx), Ok)?;
     ctx.start("looking for a rehearsal of", "rehearsed", json!({"to": to}))?;
-    let Some((path, _)) = Rehearsal::newest_file(&ctx.project.state()?, &to) else {
+    let Some((path, _)) = Rehearsal::newest_file(&ctx.project.state()?, &to)? else {
         return Ok(Answer::no(format!("{to} was never rehearsed"), json!({"changed": false, "to": to})));
     };
     let verdict = Verdict::read(&path)?;

@@ -18,7 +18,7 @@ pub(crate) fn missing(plan: &Plan, wanted: &[(&Pin, String)]) -> Result<Option<F
     let (state, engine) = (&plan.project.state()?, &plan.engine);
     let Some((_, tag)) = wanted.first() else { return Ok(None) };
     let cure = CURE.replace("VERSION", tag);
-    let Some(rehearsal) = Rehearsal::newest(state, tag) else {
+    let Some(rehearsal) = Rehearsal::newest(state, tag)? else {
         let msg = format!("a migration to {tag} has changed the schema, and was never rehearsed");
         return Ok(migrated(state, tag).then(|| Finding::unsafe_until(Accept::Unproven, msg, &cure)));
     };
