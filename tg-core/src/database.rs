@@ -123,9 +123,7 @@ impl Target {
         let running = |service: &str| engine.environment_of(&project.name, service).ok()?;
         let mut target = Self::choose(project, flags, &running)?.learnt(session);
         if target.here {
-            let running = engine.running(&project.name, &project.database)?;
-            let container =
-                running.into_iter().next().ok_or_else(|| Error::NotRunning(project.database.clone()))?;
+            let container = serving(engine, project)?;
             let reached =
                 container.reach(target.port).ok_or_else(|| Error::NotRunning(project.database.clone()))?;
             (target.host, target.port) = reached;
@@ -308,6 +306,20 @@ impl Target {
             _ => Error::DatabaseUnreachable { place, problem },
         }
     }
+}
+
+/// The database service's container.
+fn serving(engine: &Engine, project: &Project) -> Result<Container, Error> {
+    let service = &project.database;
+    if let Some(container) = engine.running(&project.name, service)?.into_iter().next() {
+        return Ok(container);
+    }
+    let paused =
+        engine.containers(&project.name, service)?.into_iter().find(|c| c.state == "paused" && !c.one_off);
+    Err(paused.map_or_else(
+        || Error::NotRunning(service.clone()),
+        |container| Error::Paused { service: service.clone(), container: container.name },
+    ))
 }
 
 /// Whether the server has the setting that silences event triggers, and our role may set it.

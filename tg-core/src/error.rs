@@ -32,6 +32,9 @@ pub enum Error {
     /// No running container where one is needed.
     #[error("no running container of service {0}")]
     NotRunning(String),
+    /// A container that is there and was paused.
+    #[error("container {container} of service {service} is paused")]
+    Paused { service: String, container: String },
     /// The database does not answer.
     #[error("can't reach the database at {place}: {problem}")]
     DatabaseUnreachable { place: String, problem: String },
@@ -74,6 +77,7 @@ impl Fault for Error {
             | Error::EngineUnreachable(_)
             | Error::Form { .. }
             | Error::NotRunning(_)
+            | Error::Paused { .. }
             | Error::WhichDatabase { .. }
             | Error::DatabaseUnreachable { .. }
             | Error::DatabaseRefused { .. } => Exit::Environment,
@@ -97,6 +101,7 @@ impl Fault for Error {
             Error::EngineUnreachable(_) => "docker-unreachable",
             Error::Engine(_) => "docker",
             Error::NotRunning(_) => "not-running",
+            Error::Paused { .. } => "paused",
             Error::DatabaseUnreachable { .. } => "database-unreachable",
             Error::DatabaseRefused { .. } => "database-refused",
             Error::WhichDatabase { .. } => "which-database",
@@ -125,6 +130,7 @@ impl Fault for Error {
                 "start the docker engine, or set DOCKER_HOST, and check that you may use its socket"
                     .into()
             }
+            Error::Paused { service, .. } => format!("docker compose unpause {service}"),
             Error::NotRunning(service) => format!("docker compose up -d --no-deps {service}"),
             Error::DatabaseUnreachable { .. } => {
                 "start the database service, or name another with --database-url-file".into()
@@ -159,6 +165,7 @@ impl Fault for Error {
             Error::EngineUnreachable(_)
                 | Error::DatabaseUnreachable { .. }
                 | Error::NotRunning(_)
+                | Error::Paused { .. }
                 | Error::Locked { .. }
                 | Error::Deadline { .. }
         )

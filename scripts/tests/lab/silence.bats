@@ -69,9 +69,15 @@ each_ends_with_a_signal() {
   ends_with 1 tg-health --timeout 5s --probe-timeout 1s "postgres://terragnos@$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' tg-lab-db-1)/terragnos"
 }
 
-@test "a server that was paused" {
+@test "a server that was paused is named, with the cure" {
   pause_database
-  each_ends_with_its_deadline
+  for command in "${ASKING[@]}" "${CHANGING[@]}"; do
+    # shellcheck disable=SC2086
+    ends_with 10 $command --timeout 2s
+    grep -q 'is paused' "$BATS_TEST_TMPDIR/out"
+    grep -q 'docker compose unpause db' "$BATS_TEST_TMPDIR/out"
+    lock_is_free
+  done
 }
 
 @test "a server that is stopped in the middle of a backup" {
