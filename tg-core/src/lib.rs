@@ -69,6 +69,7 @@ pub mod throwaway;
 pub mod tls;
 pub mod transactions;
 pub mod truth;
+pub mod unhurried;
 pub mod url;
 pub mod version;
 mod volume;
