@@ -61,7 +61,7 @@ impl Census {
     pub(crate) fn take(ctx: &Context) -> Result<Self, Error> {
         let sessions = sessions(ctx)?;
         let backed_up = backed_up(ctx)?;
-        let rows = ctx.cluster()?.client.query(DATABASES, &[])?;
+        let rows = ctx.cluster()?.client.query(DATABASES, &[&ctx.target.name])?;
         let (mut own, mut others) = (None, Vec::new());
         for (at, row) in rows.iter().enumerate() {
             let (name, open, comment): (String, bool, Option<String>) = (row.get(0), row.get(1), row.get(2));

@@ -8,11 +8,14 @@ use tempfile::NamedTempFile;
 use tg_core::Error as CoreError;
 use tg_core::backup::readable::Readable;
 use tg_core::process::{self, Stream};
+use tg_core::unhurried;
 
 use crate::context::Context;
 use crate::error::Error;
 use crate::{host, sidecar};
 
+const SERVER: &str = "SELECT pg_catalog.current_setting('server_version_num')::int, \
+    pg_catalog.current_setting('is_superuser') = 'on'";
 const PASSFILE_PREFIX: &str = ".tg-pgpass-";
 
 /// Whether a client writes into the directory that it is given.
@@ -21,6 +24,9 @@ pub(crate) enum Access {
     Read,
     Write,
 }
+
+/// The error of a client that ended with this code and said this.
+type Judge<'a> = &'a (dyn Fn(i64, &str) -> Error + Sync);
 
 /// One run of a client.
 pub(crate) struct Call<'a> {
@@ -32,6 +38,8 @@ pub(crate) struct Call<'a> {
     pub access: Access,
     /// Whether it shall end before its time, asked several times a second.
     pub give_up: &'a (dyn Fn() -> bool + Sync),
+    /// What its words mean when it fails; without, their end is told.
+    pub judge: Option<Judge<'a>>,
 }
 
 impl<'a> Call<'a> {
@@ -40,7 +48,7 @@ impl<'a> Call<'a> {
         directory: &'a Path,
         command: &'a (dyn Fn(&str) -> Vec<String> + Sync),
     ) -> Self {
-        Call { name, command, directory, access: Access::Read, give_up: &|| false }
+        Call { name, command, directory, access: Access::Read, give_up: &|| false, judge: None }
     }
 
     pub(crate) fn writing(self) -> Self {
@@ -57,19 +65,24 @@ impl<'a> Call<'a> {
         files: &'a Readable,
         ctx: &Context,
         command: &'a (dyn Fn(&str) -> Vec<String> + Sync),
+        judge: Judge<'a>,
     ) -> Result<(), Error> {
         let sealed = match files {
-            Readable::Plain(path) => return Call::new(name, path, command).run(ctx),
+            Readable::Plain(path) => return Call::new(name, path, command).judged(judge).run(ctx),
             Readable::Sealed(sealed) => sealed,
         };
         if let Some(container) = &ctx.target.container {
-            let ended =
-                sidecar::run_sealed(ctx, container, &Call::new(name, ctx.state.root(), command), sealed);
+            let call = Call::new(name, ctx.state.root(), command).judged(judge);
+            let ended = sidecar::run_sealed(ctx, container, &call, sealed);
             ctx.session.check(&format!("running {name}"))?;
             return ended;
         }
         let nameless = sealed.nameless(ctx.state.root())?;
-        Call::new(name, nameless.path(), command).run(ctx)
+        Call::new(name, nameless.path(), command).judged(judge).run(ctx)
+    }
+
+    fn judged(self, judge: Judge<'a>) -> Self {
+        Call { judge: Some(judge), ..self }
     }
 
     /// Runs it to its end.
@@ -84,16 +97,43 @@ impl<'a> Call<'a> {
     }
 }
 
+/// The server that a client connects to, as far as it decides how.
+pub(crate) struct Server {
+    version_num: i32,
+    superuser: bool,
+}
+
+impl Server {
+    pub(crate) fn ask(ctx: &Context) -> Result<Self, Error> {
+        let row = ctx.cluster()?.client.query_one(SERVER, &[])?;
+        Ok(Server { version_num: row.get(0), superuser: row.get(1) })
+    }
+
+    pub(crate) fn major(&self) -> i32 {
+        self.version_num / 10_000
+    }
+
+    /// What its connection says for all of them.
+    pub(crate) fn options(&self) -> String {
+        unhurried::options(self.version_num, self.superuser)
+    }
+
+    /// For a client, whose words are read.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (&'static str, String)> {
+        [("PGOPTIONS", self.options()), ("LC_ALL", "C".to_owned())].into_iter()
+    }
+}
+
 /// What a client says on standard error: explained as it comes, and kept as the reason of its failure.
 pub(crate) struct Complaints<'a> {
     ctx: &'a Context<'a>,
-    program: &'a str,
+    call: &'a Call<'a>,
     text: String,
 }
 
 impl<'a> Complaints<'a> {
-    pub(crate) fn of(ctx: &'a Context<'a>, call: &'a Call) -> Self {
-        Complaints { ctx, program: call.name, text: String::new() }
+    pub(crate) fn of(ctx: &'a Context<'a>, call: &'a Call<'a>) -> Self {
+        Complaints { ctx, call, text: String::new() }
     }
 
     pub(crate) fn hear(&mut self, stream: Stream, line: &str) {
@@ -108,9 +148,10 @@ impl<'a> Complaints<'a> {
     pub(crate) fn conclude(self, code: i64) -> Result<(), Error> {
         match code {
             0 => Ok(()),
-            code => {
-                Err(Error::Client { program: self.program.into(), code, problem: process::tail(&self.text) })
-            }
+            code => Err(self.call.judge.map_or_else(
+                || Error::Client { program: self.call.name.into(), code, problem: process::tail(&self.text) },
+                |judge| judge(code, &self.text),
+            )),
         }
     }
 }

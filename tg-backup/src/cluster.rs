@@ -5,16 +5,21 @@ use std::time::Duration;
 
 use tg_core::Fault;
 use tg_core::backup::database::Database;
+use tg_core::backup::setting::Setting;
 use tg_core::database::Client;
 use tg_core::database::{Target, ident, literal};
+use tg_core::redact::names_a_secret;
 
 use crate::error::Error;
 use crate::mark::{Mark, Marked};
 use crate::names::Kind;
 
 const DATABASE: &str = include_str!("sql/database.sql");
+const CUSTOM: &str = include_str!("sql/custom.sql");
+const SUPERUSER: &str = "SELECT pg_catalog.current_setting('is_superuser') = 'on'";
 const MARKED: &str = include_str!("sql/marked.sql");
 const OID: &str = "SELECT oid, datallowconn FROM pg_catalog.pg_database WHERE datname = $1";
+const TEMPLATE: &str = "SELECT FROM pg_catalog.pg_database WHERE datname = $1 AND datistemplate";
 /// Where we connect for work on databases; the second may be closed to others while we are there.
 const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
 /// The oldest server with everything that we use: `DROP DATABASE … WITH (FORCE)`, `xid8`.
@@ -42,8 +47,15 @@ impl Cluster {
     pub(crate) fn database(&mut self, name: &str) -> Result<Database, Error> {
         let row = self.client.query_opt(DATABASE, &[&name])?;
         let text: String = row.ok_or_else(|| Error::NoDatabase(name.into()))?.get(0);
-        let database: Database = serde_json::from_str(&text)
+        let mut database: Database = serde_json::from_str(&text)
             .map_err(|e| Error::Core(tg_core::Error::Sql(format!("properties of {name}: {e}"))))?;
+        if self.client.query_one(SUPERUSER, &[])?.get(0) {
+            let custom = self.client.query(CUSTOM, &[])?;
+            let custom = custom.iter().map(|row| Setting { role: None, name: row.get(0), value: row.get(1) });
+            database.add_server_settings(custom);
+        }
+        // The manifest of an encrypted backup is not encrypted.
+        database.server_settings.retain(|setting| !names_a_secret(&setting.name));
         if database.server_version_num < OLDEST {
             return Err(Error::TooOld(database.server_version));
         }
@@ -99,8 +111,11 @@ impl Cluster {
         statements.iter().try_for_each(|sql| Ok(self.execute(sql)?))
     }
 
-    /// Drops a database of ours, with whoever is in it.
+    /// Drops a database of ours, with whoever is in it. One that is a template is no longer one then.
     pub(crate) fn drop_database(&mut self, name: &str) -> Result<(), Error> {
+        if self.client.query_opt(TEMPLATE, &[&name])?.is_some() {
+            self.execute(&format!("ALTER DATABASE {} IS_TEMPLATE false", ident(name)))?;
+        }
         Ok(self.execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", ident(name)))?)
     }
 

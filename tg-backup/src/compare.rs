@@ -19,6 +19,11 @@ pub(crate) fn difference(is: &Facts, was: &Facts) -> Option<String> {
             differ(is.hash.as_ref(), was.hash.as_ref())
                 .then(|| "its large objects have another content".to_owned())
         })
+        .or_else(|| {
+            let there = |view: &&Table| is.views.iter().any(|v| v.quoted() == view.quoted());
+            let missing = was.views.iter().find(|view| !there(view))?;
+            Some(format!("materialized view {} is missing or not filled", missing.quoted()))
+        })
 }
 
 fn tables(is: &[Table], was: &[Table]) -> Option<String> {
@@ -35,8 +40,13 @@ fn tables(is: &[Table], was: &[Table]) -> Option<String> {
             }
             _ => {}
         }
+        if differ(is.data_hash.as_ref(), was.data_hash.as_ref()) {
+            return Some(format!("table {name} has other rows than before"));
+        }
+        // An older backup has one hash over data and what is computed from it.
+        let or = if is.computed.is_some() { ", or its generated columns are computed otherwise" } else { "" };
         differ(is.hash.as_ref(), was.hash.as_ref())
-            .then(|| format!("table {name} has other rows than before"))
+            .then(|| format!("table {name} has other rows than before{or}"))
     });
     wrong.or_else(|| now.keys().find(|t| !then.contains_key(*t)).map(|t| format!("table {t} is too many")))
 }

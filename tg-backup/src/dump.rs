@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use tg_core::backup::database::Database;
-use tg_core::backup::{DATA, Depth, GLOBALS, Method};
+use tg_core::backup::{CONTENTS, DATA, Depth, GLOBALS, Method};
 use tg_core::sql::conninfo;
 use tg_core::thread::joined;
 
 use crate::cli::CreateOptions;
 use crate::clients::Call;
+use crate::computed;
 use crate::context::Context;
 use crate::create::depth;
 use crate::error::Error;
@@ -24,8 +25,6 @@ use crate::taken::Taken;
 use crate::tally::Tally;
 use crate::watcher::Watcher;
 
-/// The dump's table of contents, for people and for `pg_restore --use-list`.
-pub(crate) const CONTENTS: &str = "contents.txt";
 /// zstd at level 1 takes a third of gzip's time for less space; pg_dump knows it since 16.
 const ZSTD: &str = "zstd:1";
 const ZSTD_SINCE: i32 = 160_000;
@@ -96,9 +95,10 @@ fn one(
     let roles = facts::roles(&mut snapshot.client)?;
     let arguments = arguments(ctx, &snapshot.id, compression, jobs, options);
     let depth = depth(ctx, options, jobs)?;
-    (facts.tables, facts.large_objects) =
-        side_by_side(ctx, directory, (options, depth), (&snapshot, standoff), &arguments)
+    (facts.tables, facts.views, facts.large_objects) =
+        side_by_side(ctx, directory, (options, depth), (&mut snapshot, standoff), &arguments)
             .map_err(|e| who_holds(ctx, e))?;
+    computed::stale(&facts.tables).iter().try_for_each(|found| found.tell(ctx, "by a restore"))?;
     let now = facts::sequences(&mut ctx.target.connect(crate::TOOL, None)?)?;
     facts::sequences_later(&mut facts.sequences, &now);
     if !snapshot.held
@@ -170,9 +170,10 @@ fn side_by_side(
     ctx: &Context,
     directory: &Path,
     (options, depth): (&CreateOptions, Depth),
-    (snapshot, standoff): (&Snapshot, &Standoff),
+    (snapshot, standoff): (&mut Snapshot, &Standoff),
     arguments: &[String],
-) -> Result<(Vec<Table>, LargeObjects), Error> {
+) -> Result<(Vec<Table>, Vec<Table>, LargeObjects), Error> {
+    let mut views = facts::views(&mut snapshot.client)?;
     let (failed, done) = (AtomicBool::new(false), AtomicBool::new(false));
     let note = |failure: &Error| {
         ctx.session.emit.explain(&format!("ending the others: {failure}"));
@@ -190,7 +191,14 @@ fn side_by_side(
         Watcher { ctx, tables: &snapshot.tables, tally: &tally, give_up: &give_up, standoff, done: &done };
     let (dumped, counted) = std::thread::scope(|scope| {
         scope.spawn(|| watcher.watch());
-        let counting = scope.spawn(|| tally.read(&mut tables).inspect_err(note));
+        let counting = scope.spawn(|| {
+            let read = tally.read(&mut tables).and_then(|objects| {
+                tally.recompute(ctx, &mut tables)?;
+                tally.views(ctx, &mut views)?;
+                Ok(objects)
+            });
+            read.inspect_err(note)
+        });
         let script = [PLACES, globals::BEGIN, DUMP, globals::AWAIT, "; exit $code"].concat();
         let command = |at: &str| {
             let places = [CONTENTS, DATA, GLOBALS].map(|name| format!("{at}/{name}"));
@@ -210,7 +218,7 @@ fn side_by_side(
         (_, Err(error)) | (Err(error), _) => Err(error),
         (Ok(()), Ok(objects)) => {
             globals::conclude(ctx, directory)?;
-            Ok((tables, objects))
+            Ok((tables, views, objects))
         }
     }
 }

@@ -8,6 +8,7 @@ use tg_core::{Exit, Fault};
 
 use crate::backends::Session;
 use crate::belongings::Accept;
+use crate::bound;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -21,6 +22,10 @@ pub(crate) enum Error {
     NoDatabase(String),
     #[error("{program} failed (exit {code}): {problem}")]
     Client { program: String, code: i64, problem: String },
+    #[error("pg_restore could not bring {object} back: {problem}")]
+    Object { object: String, problem: String, way: Option<String> },
+    #[error("extension {} can be created in database {database} alone, not in one that is to take its place", extensions.join(", "))]
+    Bound { database: String, extensions: Vec<String> },
     #[error("{client} is older than the server, PostgreSQL {server}")]
     OldClient { client: String, server: i32 },
     #[error("the structure of {0} was changed while the backup was made")]
@@ -119,6 +124,8 @@ impl Fault for Error {
             Error::Core(core) => core.exit(),
             Error::Backup(error) => error.exit(),
             Error::Client { .. }
+            | Error::Object { .. }
+            | Error::Bound { .. }
             | Error::Moving(_)
             | Error::Unread { .. }
             | Error::Incomplete(_)
@@ -154,7 +161,8 @@ impl Fault for Error {
             Error::Backup(error) => error.code(),
             Error::TooOld(_) => "server-too-old",
             Error::NoDatabase(_) => "no-database",
-            Error::Client { .. } => "client-failed",
+            Error::Client { .. } | Error::Object { .. } => "client-failed",
+            Error::Bound { .. } => "bound-to-name",
             Error::OldClient { .. } => "client-too-old",
             Error::Moving(_) => "structure-changed",
             Error::Unread { .. } => "table-unread",
@@ -194,6 +202,8 @@ impl Fault for Error {
             Error::Client { problem, .. } | Error::Unread { problem, .. } => {
                 return cure(problem);
             }
+            Error::Object { problem, way, .. } => return way.clone().or_else(|| cure(problem)),
+            Error::Bound { database, .. } => bound::way(database),
             Error::OldClient { server, .. } => format!("install postgresql-client-{server}"),
             Error::Moving(_) => "run the same command again when no migration is running".into(),
             Error::Incomplete(_) => "run the same command again; if it stays so, see what -v shows".into(),
@@ -270,6 +280,7 @@ impl Fault for Error {
             Error::Belongings { missing, .. } => Some(json!({"needs": words(missing)})),
             Error::DataLoss { rows, tables } => Some(json!({"rows": rows, "tables": tables})),
             Error::Stuck { sql, .. } => Some(json!({"run": sql})),
+            Error::Object { object, problem, .. } => Some(json!({"object": object, "problem": problem})),
             Error::TooOld(_)
             | Error::NoImage
             | Error::ImageGone { .. }
@@ -283,6 +294,7 @@ impl Fault for Error {
             | Error::NotStored { .. }
             | Error::NoDatabase(_)
             | Error::Client { .. }
+            | Error::Bound { .. }
             | Error::OldClient { .. }
             | Error::Moving(_)
             | Error::Unread { .. }

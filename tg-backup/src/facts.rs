@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
-pub(crate) use tg_core::backup::facts::{Extension, Facts, LargeObjects, Sequence, Table, rows};
+pub(crate) use tg_core::backup::facts::{
+    Column, Computed, Extension, Facts, LargeObjects, Sequence, Table, rows,
+};
 use tg_core::database::Client;
 
 use crate::error::Error;
 
 const TABLES: &str = include_str!("sql/tables.sql");
+const VIEWS: &str = "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class AS c \
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+    WHERE c.relkind = 'm' AND c.relispopulated AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d \
+        WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e') \
+    ORDER BY n.nspname, c.relname";
 const SIZES: &str =
     "SELECT t.oid, pg_catalog.pg_table_size(t.oid) FROM pg_catalog.unnest($1::oid[]) AS t(oid)";
 const SEQUENCES: &str = "SELECT schemaname::text, sequencename::text, last_value FROM pg_catalog.pg_sequences \
@@ -17,17 +24,33 @@ const ROLES: &str = "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname
 
 /// The tables of a database, not counted yet.
 pub(crate) fn tables(client: &mut Client) -> Result<Vec<Table>, Error> {
-    let row = |row: &postgres::Row| Table {
-        oid: row.get(0),
-        schema: row.get(1),
-        name: row.get(2),
-        condition: row.get(3),
-        written: row.get(4),
-        unlogged: row.get(5),
-        extension: row.get(6),
-        ..Table::default()
+    let row = |row: &postgres::Row| {
+        let computed: Option<Vec<String>> = row.get(8);
+        Table {
+            oid: row.get(0),
+            schema: row.get(1),
+            name: row.get(2),
+            condition: row.get(3),
+            written: row.get(4),
+            unlogged: row.get(5),
+            extension: row.get(6),
+            carried: if computed.is_some() { row.get::<_, Option<_>>(7).unwrap_or_default() } else { vec![] },
+            computed: computed.map(named),
+            ..Table::default()
+        }
     };
     Ok(client.query(TABLES, &[])?.iter().map(row).collect())
+}
+
+fn named(columns: Vec<String>) -> Computed {
+    let columns = columns.into_iter().map(|name| Column { name, differing: None }).collect();
+    Computed { columns, hash: None }
+}
+
+/// Materialized views that are filled, not read yet.
+pub(crate) fn views(client: &mut Client) -> Result<Vec<Table>, Error> {
+    let row = |row: &postgres::Row| Table { schema: row.get(0), name: row.get(1), ..Table::default() };
+    Ok(client.query(VIEWS, &[])?.iter().map(row).collect())
 }
 
 /// Fills in the sizes. It waits for whoever has locked a table.

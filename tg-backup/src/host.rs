@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tg_core::Error as CoreError;
 
-use crate::clients::{Call, Complaints, passfile};
+use crate::clients::{Call, Complaints, Server, passfile};
 use crate::context::Context;
 use crate::error::Error;
 
@@ -16,9 +16,10 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 pub(crate) fn run(ctx: &Context, call: &Call) -> Result<(), Error> {
     let words = (call.command)(&call.directory.display().to_string());
     let passfile = passfile(ctx)?;
+    let server = Server::ask(ctx)?;
     let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).env("PATH", path(major_of(ctx)?)).env("PGPASSFILE", passfile.path());
-    command.env("PGAPPNAME", crate::TOOL).envs(ctx.target.client_environment());
+    command.args(&words[1..]).env("PATH", path(server.major())).env("PGPASSFILE", passfile.path());
+    command.env("PGAPPNAME", crate::TOOL).envs(server.environment()).envs(ctx.target.client_environment());
     let mut complaints = Complaints::of(ctx, call);
     let runner = ctx.session.runner();
     let give_up = || ctx.session.check("").is_err() || (call.give_up)();
@@ -42,10 +43,6 @@ pub(crate) fn check(server: i32) -> Result<(), Error> {
         Some(client) if client >= server => Ok(()),
         _ => Err(Error::OldClient { client: text.trim().to_owned(), server }),
     }
-}
-
-fn major_of(ctx: &Context) -> Result<i32, Error> {
-    Ok(ctx.cluster()?.database(&ctx.target.name)?.major())
 }
 
 /// The programs of that very version first.

@@ -7,6 +7,7 @@ use tg_core::bytes::{size, unsigned};
 use tg_core::{Answer, Session, history};
 
 use crate::belongings;
+use crate::bound;
 use crate::catalog::{self, Backup};
 use crate::census::Census;
 use crate::cli::Cli;
@@ -44,12 +45,17 @@ impl Estimate {
 pub(crate) fn run(session: &Session, cli: &Cli) -> Result<Answer, Error> {
     let ctx = Context::open(session, cli, "plan", "planning for")?;
     let mut cluster = ctx.cluster()?;
-    let database = cluster.database(&ctx.target.name)?;
+    let mut database = cluster.database(&ctx.target.name)?;
+    database.named_by = bound::named_by(&mut ctx.target.connect(crate::TOOL, None)?, &database)?;
+    bound::warn(&ctx, &database)?;
     belongings::tell(&ctx, &mut cluster)?;
     Census::take(&ctx)?.warn(&ctx)?;
     let bytes = database.size_bytes;
     let mut backups = catalog::all(&ctx)?;
     backups.retain(|b| b.database() == Some(database.name.as_str()));
+    if let Some(proof) = backups.iter().find_map(|b| b.verification.as_ref()) {
+        bound::warn_proven(&ctx, &database.name, &proof.bound)?;
+    }
     let past = history::read(&ctx.state);
     let rows = [
         ("create", "a backup", create(&backups, bytes)),

@@ -6,12 +6,13 @@ use serde_json::json;
 use tg_core::backup::Error as BackupError;
 use tg_core::backup::database::Database;
 use tg_core::bytes::{self, unsigned};
+use tg_core::database::Client;
 
 use crate::census::Census;
 use crate::context::Context;
 use crate::error::Error;
 use crate::locks::Budget;
-use crate::{facts, host};
+use crate::{bound, facts, host};
 
 const FINDINGS: &str = include_str!("sql/findings.sql");
 /// The operating system's or ICU's collations have changed under the database: indexes on texts may
@@ -25,13 +26,16 @@ const SPACE_DIVISOR: u64 = 4;
 
 /// Fails where a backup can't be made, and warns of what it would lack.
 pub(crate) fn run(ctx: &Context) -> Result<Database, Error> {
-    let database = ctx.cluster()?.database(&ctx.target.name)?;
+    let mut database = ctx.cluster()?.database(&ctx.target.name)?;
     if ctx.target.container.is_none() {
         host::check(database.major())?;
     }
     space(ctx.store.root(), database.size_bytes)?;
     Census::take(ctx)?.warn(ctx)?;
-    warn(ctx, &database)?;
+    let mut client = ctx.target.connect(crate::TOOL, None)?;
+    warn(ctx, &mut client, &database)?;
+    database.named_by = bound::named_by(&mut client, &database)?;
+    bound::warn(ctx, &database)?;
     Ok(database)
 }
 
@@ -46,9 +50,8 @@ pub(crate) fn space(root: &Path, size: i64) -> Result<(), Error> {
     Ok(())
 }
 
-fn warn(ctx: &Context, database: &Database) -> Result<(), Error> {
+fn warn(ctx: &Context, client: &mut Client, database: &Database) -> Result<(), Error> {
     let emit = &ctx.session.emit;
-    let mut client = ctx.target.connect(crate::TOOL, None)?;
     for row in client.query(FINDINGS, &[])? {
         let (code, object, msg): (String, String, String) = (row.get(0), row.get(1), row.get(2));
         emit.warning(&code, &msg, json!({"object": object}))?;
@@ -64,8 +67,8 @@ fn warn(ctx: &Context, database: &Database) -> Result<(), Error> {
             emit.warning("collation-changed", &msg, json!({"now": now, "was": was}))?;
         }
     }
-    let tables = facts::tables(&mut client)?.len();
-    if let Some(wanted) = Budget::of(&mut client)?.wanted(tables) {
+    let tables = facts::tables(client)?.len();
+    if let Some(wanted) = Budget::of(client)?.wanted(tables) {
         let msg = format!(
             "{tables} tables want as many locks, and the server has few: others may be refused theirs; set max_locks_per_transaction to {wanted}"
         );

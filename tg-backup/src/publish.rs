@@ -95,6 +95,7 @@ fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>)
         sequences: held.sequences,
         extensions: held.extensions,
         large_objects: held.large_objects,
+        views: held.views,
         roles: facts.taken.roles,
         jobs: facts.taken.jobs,
         recipients: facts.recipients.1,

@@ -16,6 +16,9 @@ const DECRYPT: &str = r#"   The files are encrypted with age (https://age-encryp
        find . -name '*.age' -exec sh -c 'age -d -i "$0" -o "${1%.age}" "$1"' KEYFILE {} \;
 
 "#;
+/// Where an extension is bound to the name.
+const NAMED: &str = "   Extension {extensions} may refuse a database of another name than {database}: if it does, stop the application,\n   \
+    rename the live database, and write {database} in the place of \"recovered\" everywhere.\n\n";
 /// The name in the commands: the live one may still be there.
 const RECOVERED: &str = "recovered";
 /// What tar has to do for one copy of the files. The shell's line stays short enough to read.
@@ -55,10 +58,18 @@ fn dump(facts: &Facts) -> Vec<(&'static str, String)> {
         let rows = table.rows.map_or("?".into(), |rows| rows.to_string());
         let _ = writeln!(counts, "    {rows:>12}  {}", table.plain());
     }
-    let statements = facts.database.dress(RECOVERED);
-    let dress = statements.iter().fold(String::new(), |text, s| text + "    " + s + ";\n");
-    let create = format!("{};", facts.database.create(RECOVERED));
-    vec![("{create}", create), ("{dress}", dress), ("{counts}", counts)]
+    let database = &facts.database;
+    let lines =
+        |statements: Vec<String>| statements.iter().fold(String::new(), |text, s| text + "    " + s + ";\n");
+    let create = database.create(RECOVERED, database.server_version_num);
+    let before = [vec![create], database.settings_for(RECOVERED)].concat();
+    let named = if database.named_by.is_empty() {
+        String::new()
+    } else {
+        NAMED.replace("{extensions}", &database.named_by.join(", "))
+    };
+    let (create, dress) = (lines(before), lines(database.finish(RECOVERED)));
+    vec![("{named}", named), ("{create}", create), ("{dress}", dress), ("{counts}", counts)]
 }
 
 fn server(facts: &Facts) -> Vec<(&'static str, String)> {

@@ -162,6 +162,10 @@ fn check(ctx: &Context, source: &Source) -> Result<(), Error> {
                     json!({"database": manifest.database.name}),
                 )?;
             }
+            if let Some(proof) = backup.verification.as_ref().filter(|proof| !proof.bound.is_empty()) {
+                let (database, extensions) = (manifest.database.name.clone(), proof.bound.clone());
+                return Err(Error::Bound { database, extensions });
+            }
             // One in the store is checked when it has been fetched.
             backup.entry().map_or(Ok(()), |entry| fresh::check(ctx, &entry, manifest))
         }

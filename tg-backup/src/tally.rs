@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tg_core::backup::Depth;
-use tg_core::database::Client;
+use tg_core::database::{Client, ident};
 use tg_core::thread::joined;
 
 use crate::error::Error;
@@ -85,11 +85,11 @@ impl<'a> Tally<'a> {
         let _ = client.execute(CANCEL, &[&backends]);
     }
 
-    fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    fn client(&self) -> Result<Client, Error> {
+    pub(crate) fn client(&self) -> Result<Client, Error> {
         let mut client = (self.connect)()?;
         client.batch_execute(&format!("{UNLIMITED}; {CANONICAL}"))?;
         client.query(NOTICE, &[])?;
@@ -123,7 +123,7 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn transaction<T>(
+    pub(crate) fn transaction<T>(
         &self,
         client: &mut Client,
         work: impl FnOnce(&mut Client) -> Result<T, Error>,
@@ -145,10 +145,12 @@ impl<'a> Tally<'a> {
 }
 
 /// One table's answer.
-struct Row {
+pub(crate) struct Row {
     table: usize,
     rows: i64,
     hash: Option<String>,
+    data_hash: Option<String>,
+    computed_hash: Option<String>,
 }
 
 /// Counts tables in whatever snapshot the connection has.
@@ -160,20 +162,30 @@ pub(crate) fn count(client: &mut Client, tables: &mut [Table]) -> Result<(), Err
     Ok(())
 }
 
-fn ask(client: &mut Client, tables: &[Table], batch: &[usize], depth: Depth) -> Result<Vec<Row>, Error> {
+pub(crate) fn ask(
+    client: &mut Client,
+    tables: &[Table],
+    batch: &[usize],
+    depth: Depth,
+) -> Result<Vec<Row>, Error> {
     let sql = batch.iter().map(|&i| question(i, &tables[i], depth)).collect::<Vec<_>>();
     let row = |r: &postgres::Row| Row {
         table: usize::try_from(r.get::<_, i64>(0)).unwrap_or(usize::MAX),
         rows: r.get(1),
         hash: r.get(2),
+        data_hash: r.get(3),
+        computed_hash: r.get(4),
     };
     Ok(client.query(&sql.join(" UNION ALL "), &[])?.iter().map(row).collect())
 }
 
-fn fill(tables: &mut [Table], rows: impl IntoIterator<Item = Row>) {
-    for Row { table, rows, hash } in rows {
-        tables[table].rows = Some(rows);
-        tables[table].hash = hash;
+pub(crate) fn fill(tables: &mut [Table], rows: impl IntoIterator<Item = Row>) {
+    for row in rows {
+        let table = &mut tables[row.table];
+        (table.rows, table.hash, table.data_hash) = (Some(row.rows), row.hash, row.data_hash);
+        if let Some(computed) = &mut table.computed {
+            computed.hash = row.computed_hash;
+        }
     }
 }
 
@@ -205,25 +217,40 @@ fn batches(tables: &[Table]) -> Vec<Vec<usize>> {
 }
 
 /// The hash is a sum over the rows, so that their order does not matter. `(t.*)` is the row even
-/// where a column is called t.
+/// where a column is called t. Columns that no dump carries have a hash of their own.
 fn question(i: usize, table: &Table, depth: Depth) -> String {
-    let hash = match depth {
-        Depth::Full => {
-            "coalesce(pg_catalog.sum(pg_catalog.hashtextextended((t.*)::text COLLATE \"C\", 0)), 0)::text"
-        }
-        _ => "NULL::text",
+    let sum = |row: &str| {
+        format!(
+            "coalesce(pg_catalog.sum(pg_catalog.hashtextextended({row}::text COLLATE \"C\", 0)), 0)::text"
+        )
     };
+    let of = |columns: Vec<&String>| {
+        let columns: Vec<String> = columns.into_iter().map(|column| format!("t.{}", ident(column))).collect();
+        sum(&format!("ROW({})", columns.join(", ")))
+    };
+    let nothing = || "NULL::text".to_owned();
+    let hashes = match (depth, &table.computed) {
+        (Depth::Full, None) => [sum("(t.*)"), nothing(), nothing()],
+        (Depth::Full, Some(computed)) => [
+            if table.whole { sum("(t.*)") } else { nothing() },
+            of(table.carried.iter().collect()),
+            of(computed.columns.iter().map(|column| &column.name).collect()),
+        ],
+        _ => [nothing(), nothing(), nothing()],
+    };
+    let hashes = hashes.join(", ");
     let from = match table.condition.as_str() {
         "" => format!("ONLY {}", table.quoted()),
         // The condition is the extension's own text, put here as pg_dump puts it into its COPY.
         condition => format!("(SELECT * FROM ONLY {} {condition})", table.quoted()),
     };
-    format!("SELECT {i}::bigint, pg_catalog.count(*), {hash} FROM {from} AS t")
+    format!("SELECT {i}::bigint, pg_catalog.count(*), {hashes} FROM {from} AS t")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::{Column, Computed};
     use proptest::prelude::*;
 
     fn table(bytes: i64) -> Table {
@@ -249,7 +276,20 @@ mod tests {
         let table = Table { condition: "WHERE a > 1".into(), ..table(0) };
         assert_eq!(
             question(3, &table, Depth::Count),
-            "SELECT 3::bigint, pg_catalog.count(*), NULL::text FROM (SELECT * FROM ONLY \"s\".\"t\" WHERE a > 1) AS t"
+            "SELECT 3::bigint, pg_catalog.count(*), NULL::text, NULL::text, NULL::text FROM (SELECT * FROM ONLY \"s\".\"t\" WHERE a > 1) AS t"
         );
+    }
+
+    #[test]
+    fn computed_columns_have_a_hash_of_their_own_and_older_backups_one_of_the_whole_row() {
+        let column = |name: &str| Column { name: name.into(), differing: None };
+        let computed = Computed { columns: vec![column("c \"d")], hash: None };
+        let table = Table { computed: Some(computed), carried: vec!["a".into(), "t".into()], ..table(0) };
+        let asked = question(0, &table, Depth::Full);
+        assert!(asked.starts_with("SELECT 0::bigint, pg_catalog.count(*), NULL::text, coalesce("), "{asked}");
+        assert!(
+            asked.contains("(ROW(t.\"a\", t.\"t\")::text") && asked.contains("(ROW(t.\"c \"\"d\")::text")
+        );
+        assert!(question(0, &Table { whole: true, ..table }, Depth::Full).contains("((t.*)::text"));
     }
 }

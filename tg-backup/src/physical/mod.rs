@@ -75,7 +75,8 @@ pub(crate) fn beside(
     // What was written meanwhile is in the copy and was not read.
     let facts = match read.filter(|_| still) {
         Some((tables, large_objects)) => {
-            Facts { tables: without_unlogged(ctx, tables)?, sequences, extensions, large_objects }
+            let tables = without_unlogged(ctx, tables)?;
+            Facts { tables, sequences, extensions, large_objects, views: Vec::new() }
         }
         None => Facts::default(),
     };
@@ -145,7 +146,8 @@ fn make_way(ctx: &Context, standoff: &Standoff, done: &AtomicBool) {
 /// The rows of unlogged tables are in no copy of files: they are empty after a crash, too.
 fn without_unlogged(ctx: &Context, mut tables: Vec<Table>) -> Result<Vec<Table>, Error> {
     for table in tables.iter_mut().filter(|t| t.unlogged) {
-        (table.rows, table.hash) = (None, None);
+        (table.rows, table.hash, table.data_hash) = (None, None, None);
+        table.computed = None;
         let msg = format!("{} is unlogged: its rows are not in the backup", table.plain());
         ctx.session.emit.warning("unlogged", &msg, json!({"object": table.plain()}))?;
     }

@@ -11,9 +11,10 @@ use tg_core::backup::manifest::Manifest;
 use tg_core::clock::milliseconds;
 use tg_core::deadline::Deadline;
 use tg_core::process;
-use tg_core::throwaway::{HOME, ROOT, SERVER_USER, Throwaway};
+use tg_core::throwaway::{HOME, ROOT, Throwaway};
 
 use crate::compare::difference;
+use crate::computed;
 use crate::context::Context;
 use crate::error::Error;
 use crate::fresh;
@@ -56,7 +57,7 @@ pub(crate) fn repository(ctx: &Context, server: &Throwaway, manifest: &Manifest)
     ctx.change("verify", &format!("have pgBackRest restore {label} into a throwaway server"), intent, || {
         let begun = Instant::now();
         let data = format!("{HOME}/data");
-        server.must(SERVER_USER, &["mkdir", "-m", "700", &data, &format!("{HOME}/lock")])?;
+        server.must(server.user(), &["mkdir", "-m", "700", &data, &format!("{HOME}/lock")])?;
         let words = [
             format!("--config={HOME}/{CONFIGURATION}"),
             format!("--stanza={stanza}"),
@@ -71,7 +72,7 @@ pub(crate) fn repository(ctx: &Context, server: &Throwaway, manifest: &Manifest)
         ];
         let command: Vec<&str> =
             ["pgbackrest"].into_iter().chain(words.iter().map(String::as_str)).chain(["restore"]).collect();
-        match server.exec(SERVER_USER, &command)? {
+        match server.exec(server.user(), &command)? {
             (0, _) => {}
             (code, text) => return Err(restoring(code, &text)),
         }
@@ -146,7 +147,8 @@ fn read_all(
     check_pages(server)?;
     let read_ms = milliseconds(reading);
     let data = json!({"restore_ms": restore_ms, "read_ms": read_ms, "tables": manifest.tables.len()});
-    Ok((Proof { depth, restore_ms, read_ms }, data))
+    let (computed, bound) = (Vec::new(), Vec::new());
+    Ok((Proof { depth, restore_ms, read_ms, computed, bound }, data))
 }
 
 /// The data directory inside the server.
@@ -160,7 +162,7 @@ fn unpack(server: &Throwaway, chain: &[&Path]) -> Result<String, Error> {
         if code != 0 {
             return Err(unpacking(code, &text));
         }
-        server.must(ROOT, &["chown", "-R", SERVER_USER, &to])?;
+        server.must(ROOT, &["chown", "-R", server.user(), &to])?;
         parts.push(to);
     }
     if parts.len() == 1 {
@@ -169,7 +171,7 @@ fn unpack(server: &Throwaway, chain: &[&Path]) -> Result<String, Error> {
     let data = format!("{HOME}/data");
     let mut words = vec!["pg_combinebackup", "--no-sync", "--output", &data];
     words.extend(parts.iter().map(String::as_str));
-    match server.exec(SERVER_USER, &words)? {
+    match server.exec(server.user(), &words)? {
         (0, _) => Ok(data),
         (code, text) => Err(condemned(BACKUP_MANIFEST, code, &text)),
     }
@@ -194,7 +196,7 @@ pub(super) fn condemned(object: &str, code: i64, text: &str) -> Error {
 
 /// Every file against the list that the live server has made, and the WAL that makes them consistent.
 fn check_files(server: &Throwaway, data: &str) -> Result<(), Error> {
-    match server.exec(SERVER_USER, &["pg_verifybackup", "--quiet", data])? {
+    match server.exec(server.user(), &["pg_verifybackup", "--quiet", data])? {
         (0, _) => Ok(()),
         (code, text) => Err(condemned("pg_verifybackup", code, &text)),
     }
@@ -202,11 +204,11 @@ fn check_files(server: &Throwaway, data: &str) -> Result<(), Error> {
 
 fn start(server: &Throwaway, data: &str) -> Result<(), Error> {
     let write = format!("echo 'local all all trust' >{HOME}/hba.conf && : >{HOME}/ident.conf");
-    server.must(SERVER_USER, &["sh", "-c", &write])?;
+    server.must(server.user(), &["sh", "-c", &write])?;
     let log = format!("{HOME}/log");
     let options = format!("{OVERRIDES}{}", room::options(server, data)?);
     let words = ["pg_ctl", "-D", data, "-l", &log, "-o", &options, "-w", "-t", "3600", "-s", "start"];
-    match server.exec(SERVER_USER, &words)? {
+    match server.exec(server.user(), &words)? {
         (0, _) => Ok(()),
         (code, text) => {
             let (_, said) = server.exec(ROOT, &["tail", "-n", "200", &log])?;
@@ -223,21 +225,25 @@ fn read(ctx: &Context, server: &Throwaway, manifest: &Manifest) -> Result<Option
     let still = manifest.physical.as_ref().is_some_and(|p| p.still);
     let depth = if still { manifest.depth() } else { Depth::Count };
     ctx.session.check("reading the tables")?;
-    let restored = fresh::read(&connect, depth)?;
+    let was = manifest.facts();
+    let restored = fresh::read(ctx, &connect, depth, &was)?;
     if !still {
         return Ok(None);
     }
-    match difference(&restored, &manifest.facts()) {
-        Some(difference) => Err(Error::Differs(difference)),
+    if let Some(difference) = difference(&restored, &was) {
+        return Err(Error::Differs(difference));
+    }
+    // Files are copied: nothing is computed anew.
+    match computed::differences(&restored, &was).first() {
+        Some(found) => Err(Error::Differs(format!("{} has other values than before", found.name()))),
         None => Ok(Some(depth)),
     }
 }
 
 /// Every page of every table and index of every database, by the server's own amcheck.
 fn check_pages(server: &Throwaway) -> Result<(), Error> {
-    let [host, user] = server.connection();
-    let words = ["pg_amcheck", "--all", "--install-missing", "--jobs=2", &host, &user];
-    let (code, text) = server.exec(SERVER_USER, &words)?;
+    let words = ["--all", "--install-missing", "--jobs=2"];
+    let (code, text) = server.client(server.user(), "pg_amcheck", &words)?;
     // Neither the program nor its extension is in every image: what they would say is then not known, and
     // not needed.
     let missing = matches!(code, 126 | 127) || NO_AMCHECK.iter().any(|words| text.contains(words));

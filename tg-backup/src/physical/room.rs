@@ -3,7 +3,7 @@
 //! Recovery refuses to let readers in with less, and what a server was given on its command line stands in no file of its
 //! configuration: <https://www.postgresql.org/docs/current/hot-standby.html#HOT-STANDBY-ADMIN>. It stands in its control file.
 
-use tg_core::throwaway::{SERVER_USER, Throwaway};
+use tg_core::throwaway::Throwaway;
 
 use super::prove::condemned;
 use crate::error::Error;
@@ -19,7 +19,7 @@ const SETTINGS: [(&str, &str); 5] = [
 
 /// Options for a server that is started on the copy in `data`.
 pub(super) fn options(server: &Throwaway, data: &str) -> Result<String, Error> {
-    match server.exec(SERVER_USER, &["env", "LC_ALL=C", "pg_controldata", data])? {
+    match server.exec(server.user(), &["env", "LC_ALL=C", "pg_controldata", data])? {
         (0, text) => Ok(parse(&text)),
         (code, text) => Err(condemned("pg_control", code, &text)),
     }

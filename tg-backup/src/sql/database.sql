@@ -22,6 +22,17 @@ SELECT pg_catalog.jsonb_build_object(
     'system', (SELECT c.system_identifier::text FROM pg_catalog.pg_control_system() AS c),
     'timeline', CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN (
         SELECT ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8))::bit(32)::bigint) END,
+    'is_template', d.datistemplate,
+    -- What can change the meaning of a value or the result of a function, and the settings of libraries and of the
+    -- application, as far as the server's own configuration says them.
+    'server_settings', (
+        SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', s.name, 'value', s.setting) ORDER BY s.name), '[]')
+        FROM pg_catalog.pg_settings AS s
+        WHERE s.source IN ('configuration file', 'command line', 'environment variable')
+            AND (s.name LIKE '%.%' OR s.context IN ('user', 'superuser')
+                AND (s.category LIKE 'Client Connection Defaults%' OR s.category LIKE 'Version and Platform Compatibility%'))
+            AND s.name NOT LIKE '%\_timeout'
+            AND s.name NOT IN ('default_tablespace', 'temp_tablespaces', 'default_transaction_read_only', 'lc_messages')),
     'settings', (
         SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'role', CASE WHEN s.setrole <> 0 THEN pg_catalog.pg_get_userbyid(s.setrole) END,

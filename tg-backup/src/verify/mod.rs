@@ -101,6 +101,7 @@ fn conclude(
             verification.outcome = Outcome::Verified;
             verification.depth = proof.depth;
             (verification.restore_ms, verification.read_ms) = (proof.restore_ms, proof.read_ms);
+            (verification.computed, verification.bound) = (proof.computed, proof.bound);
         }
         Err(error) => match error.condemns() {
             Some((object, problem)) => {

@@ -40,6 +40,7 @@ impl<'a> Server<'a> {
     ) -> Result<Self, Error> {
         let turn = turn(ctx)?;
         let mut kind = Kind {
+            major: like.major(),
             bytes: like.size_bytes,
             bootstrap_role: &like.bootstrap_role,
             image,

@@ -25,6 +25,9 @@ pub enum Error {
     #[error("{step} failed in the throwaway server (exit {code}): {problem}")]
     Throwaway { step: String, code: i64, problem: String },
     /// Says nothing about the backup.
+    #[error("image {image} has no {missing}")]
+    Image { image: String, missing: String },
+    /// Says nothing about the backup.
     #[error("the throwaway server ran out of its memory")]
     OutOfMemory,
     /// Nobody here can read it.
@@ -45,7 +48,7 @@ impl Fault for Error {
     fn exit(&self) -> Exit {
         match self {
             Error::Core(core) => core.exit(),
-            Error::Encrypted { .. } | Error::NotForUs => Exit::Environment,
+            Error::Encrypted { .. } | Error::NotForUs | Error::Image { .. } => Exit::Environment,
             _ => Exit::Unchanged,
         }
     }
@@ -57,6 +60,7 @@ impl Fault for Error {
             Error::Damaged { .. } => "damaged",
             Error::NotRestorable { .. } => "not-restorable",
             Error::Throwaway { .. } => "throwaway-server",
+            Error::Image { .. } => "image-unfit",
             Error::OutOfMemory => "out-of-memory",
             Error::Encrypted { .. } => "encrypted",
             Error::NotForUs => "wrong-identity",
@@ -75,6 +79,9 @@ impl Fault for Error {
             }
             Error::NotRestorable { .. } => {
                 "correct it in the database and make another backup; a function that is not found wants ALTER FUNCTION … SET search_path".into()
+            }
+            Error::Image { .. } => {
+                "put the directory of PostgreSQL's server programs into PATH in the image, or name an image of the same or a later version with --image".into()
             }
             Error::OutOfMemory => "give it more with --memory".into(),
             Error::Encrypted { .. } | Error::NotForUs => {

@@ -14,9 +14,15 @@ pub struct Table {
     /// Nothing where they were not counted.
     pub rows: Option<i64>,
     /// Sum over all rows of `hashtextextended(row::text, 0)`, whatever their order; nothing where it
-    /// was not asked for.
+    /// was not asked for, or where a part of the row is computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
+    /// The same over the columns that a dump carries, where a part of the row is computed from them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_hash: Option<String>,
+    /// What no dump carries, since it is computed when the rows come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computed: Option<Computed>,
     /// Whether it came with an extension, which names its rows as the user's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub extension: bool,
@@ -35,6 +41,33 @@ pub struct Table {
     /// With its TOAST, without indexes.
     #[serde(skip)]
     pub bytes: i64,
+    /// The columns that a dump carries, where there are others.
+    #[serde(skip)]
+    pub carried: Vec<String>,
+    /// Whether the whole row is hashed although a part of it is computed, as older backups have it.
+    #[serde(skip)]
+    pub whole: bool,
+}
+
+/// Generated columns of a table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Computed {
+    /// With what is known of them.
+    pub columns: Vec<Column>,
+    /// As [`Table::hash`], over these columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+}
+
+/// A generated column.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// Name.
+    pub name: String,
+    /// In how many rows another value was stored than its expression gave when the backup was made; nothing where that was
+    /// not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub differing: Option<i64>,
 }
 
 /// A sequence is in no snapshot: its value is read before the dump and after it.
@@ -81,6 +114,8 @@ pub struct Facts {
     pub extensions: Vec<Extension>,
     /// Together.
     pub large_objects: LargeObjects,
+    /// Materialized views that are filled: computed, and kept as tables are.
+    pub views: Vec<Table>,
 }
 
 impl Table {
@@ -88,6 +123,12 @@ impl Table {
     #[must_use]
     pub fn quoted(&self) -> String {
         format!("{}.{}", ident(&self.schema), ident(&self.name))
+    }
+
+    /// Whether the content of its rows is known, not their number alone.
+    #[must_use]
+    pub fn is_hashed(&self) -> bool {
+        self.hash.is_some() || self.data_hash.is_some()
     }
 
     /// `schema.table` for people.

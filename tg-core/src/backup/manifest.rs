@@ -76,6 +76,9 @@ pub struct Manifest {
     pub extensions: Vec<Extension>,
     /// Together.
     pub large_objects: LargeObjects,
+    /// Materialized views that are filled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub views: Vec<Table>,
     /// The server's roles: what owns and is granted.
     pub roles: Vec<String>,
     /// Workers of the dump.
@@ -113,13 +116,14 @@ impl Manifest {
             sequences: self.sequences.clone(),
             extensions: self.extensions.clone(),
             large_objects: self.large_objects.clone(),
+            views: self.views.clone(),
         }
     }
 
     /// How much is known of each table.
     #[must_use]
     pub fn depth(&self) -> Depth {
-        match self.tables.iter().find(|t| t.hash.is_some()) {
+        match self.tables.iter().find(|t| t.is_hashed()) {
             Some(_) => Depth::Full,
             _ if self.tables.iter().all(|t| t.rows.is_none()) => Depth::Off,
             _ => Depth::Count,

@@ -8,6 +8,9 @@ pub const DATA: &str = "data";
 /// Roles, their settings and grants, and tablespaces, which no dump of one database holds.
 pub const GLOBALS: &str = "globals.sql";
 
+/// The dump's table of contents, for people and for `pg_restore --use-list`.
+pub const CONTENTS: &str = "contents.txt";
+
 /// How a backup is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]

@@ -24,7 +24,7 @@ pub use database::Database;
 pub use depth::Depth;
 pub use error::Error;
 pub use manifest::{MANIFEST, Manifest};
-pub use method::{DATA, GLOBALS, Method, Physical};
+pub use method::{CONTENTS, DATA, GLOBALS, Method, Physical};
 pub use relative::Relative;
 pub use store::{Entry, Store};
 pub use tree::Tree;

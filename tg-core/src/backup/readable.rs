@@ -1,5 +1,6 @@
 //! A backup's files as a client of PostgreSQL can read them: as they lie there, or decrypted on their way.
 
+use std::fs;
 use std::path::PathBuf;
 
 use crate::backup::crypt::Identities;
@@ -23,6 +24,15 @@ impl Readable {
             Ok(Readable::Plain(entry.path.clone()))
         } else {
             Sealed::of(entry, manifest, identities).map(Readable::Sealed)
+        }
+    }
+
+    /// A small text among them, decrypted in memory where that is needed; nothing where it can't be read.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
+        match self {
+            Readable::Plain(path) => fs::read_to_string(path.join(name)).ok(),
+            Readable::Sealed(sealed) => sealed.text(name),
         }
     }
 }

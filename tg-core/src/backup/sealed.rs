@@ -128,6 +128,13 @@ impl Sealed {
         Ok(Nameless { links, _files: files })
     }
 
+    /// A small text among them, by the name that it has when it is decrypted; nothing where it can't be read.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        let (sealed, _) = self.files.iter().find(|(_, plain)| plain.as_str() == name)?;
+        let reader = self.identities.reader(&self.tree().ok()?, sealed).ok()?;
+        io::read_to_string(reader).ok()
+    }
+
     /// Bytes of all of it, decrypted.
     pub fn bytes(&self) -> Result<u64, Error> {
         let tree = self.tree()?;
@@ -359,6 +366,14 @@ mod tests {
             let name = Relative::parse("data/3.dat.age").unwrap();
             assert_eq!(plain_bytes(&mut tree.file(&name).unwrap()).unwrap(), bytes as u64);
         }
+    }
+
+    #[test]
+    fn a_text_is_read_by_the_name_that_it_has_decrypted() {
+        let root = tempfile::tempdir().unwrap();
+        let (sealed, _) = sealed(root.path(), b"1; 0 0 TABLE public t owner\n");
+        assert_eq!(sealed.text("data/3.dat").unwrap(), "1; 0 0 TABLE public t owner\n");
+        assert_eq!(sealed.text("data/3.dat.age"), None);
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub fn synthetic(root: &Path) -> (Manifest, PathBuf) {
         sequences: vec![],
         extensions: vec![],
         large_objects: LargeObjects::default(),
+        views: vec![],
         roles: vec![],
         jobs: 1,
         recipients: vec![],

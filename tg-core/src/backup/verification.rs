@@ -60,6 +60,13 @@ pub struct Verification {
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// What is not data but computed from it, and came back with other values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub computed: Vec<String>,
+    /// Extensions that can be created in a database of this very name alone: a restore, which builds beside the live
+    /// database, can't bring them back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bound: Vec<String>,
 }
 
 impl Verification {

@@ -15,11 +15,14 @@ use crate::job::{Job, Limits};
 use crate::lifeline::Lifeline;
 use crate::ours::Maker;
 use crate::state::State;
-use crate::{Error as CoreError, Session, atomic_file, host, process};
+use crate::throwaway::configuration;
+use crate::throwaway::programs::Programs;
+use crate::{Error as CoreError, Session, atomic_file, host, process, unhurried};
 
 /// Inside the container: what the server writes.
 pub const HOME: &str = "/verify";
 const SOCKET: &str = "/verify-socket";
+const CLIENT_HOST: &str = "--host=/verify-socket";
 /// What was decrypted is below the server's home, in a directory that begins so.
 const PLAIN: &str = "plain-";
 /// Inside the container: the directory of backups, which it can't write.
@@ -32,8 +35,6 @@ const LIFETIME: Duration = Duration::from_hours(24);
 /// Everybody else's processors come first: this weight is an eighth of theirs.
 const CPU_SHARES: i64 = 128;
 const PIDS: i64 = 512;
-/// The server's own user in every image of PostgreSQL.
-pub const SERVER_USER: &str = "postgres";
 /// Who may read the backups, which are ours alone.
 pub const ROOT: &str = "0:0";
 /// A restored database is about as large as it was; its WAL comes on top.
@@ -66,10 +67,14 @@ pub struct Throwaway<'a> {
     lifeline: Option<Lifeline>,
     socket: TempDir,
     bootstrap_role: String,
+    major: i32,
+    programs: Programs,
 }
 
 /// What the container is made of.
 pub struct Kind<'k> {
+    /// PostgreSQL's, whose programs are looked for in the image.
+    pub major: i32,
     /// Of the data that it must have room for.
     pub bytes: i64,
     /// The role that initdb makes.
@@ -110,10 +115,14 @@ impl<'a> Throwaway<'a> {
             lifeline: None,
             socket: socket(maker.state.root())?,
             bootstrap_role: kind.bootstrap_role.to_owned(),
+            major: kind.major,
+            programs: Programs::default(),
             name,
         };
         let (id, lifeline) = server.engine.begin_tied(&server.job(kind))?;
         (server.id, server.lifeline) = (id, Some(lifeline));
+        let shell = |script: &str| server.run(ROOT, "sh", &["sh", "-c", script]);
+        server.programs = Programs::find(kind.image, kind.major, shell)?;
         Ok(server)
     }
 
@@ -147,9 +156,15 @@ impl<'a> Throwaway<'a> {
         }
     }
 
+    /// Who runs the server inside.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.programs.user
+    }
+
     /// The volume belongs to the server from now on.
     pub fn give_home(&self) -> Result<(), Error> {
-        self.must(ROOT, &["chown", SERVER_USER, HOME])
+        self.must(ROOT, &["chown", self.user(), HOME])
     }
 
     /// Makes an empty cluster like the one that was backed up, and starts it with these settings of
@@ -160,17 +175,17 @@ impl<'a> Throwaway<'a> {
         let superuser = format!("--username={}", self.bootstrap_role);
         let words = ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"];
         let initdb = [&["initdb", "-D", &data, &superuser][..], &words].concat();
-        self.must(SERVER_USER, &initdb)?;
-        let preload = format!("shared_preload_libraries = '{}'", like.preload_libraries.replace('\'', "''"));
-        let settings = SETTINGS.iter().chain(settings).copied().chain([preload.as_str()]);
+        self.must(self.user(), &initdb)?;
+        let own = configuration::of(like);
+        let settings = own.iter().map(String::as_str).chain(SETTINGS).chain(settings.iter().copied());
         let append = format!(
             "printf '%s\\n' \"$@\" >>{data}/postgresql.conf; echo 'host all all all trust' >>{data}/pg_hba.conf"
         );
         let script: Vec<&str> = ["sh", "-c", &append, "sh"].into_iter().chain(settings).collect();
-        self.must(SERVER_USER, &script)?;
+        self.must(self.user(), &script)?;
         let log = format!("{HOME}/log");
         let start = ["pg_ctl", "-D", &data, "-l", &log, "-w", "-s", "start"];
-        self.must(SERVER_USER, &start).map_err(|error| self.with_log(error, &log))
+        self.must(self.user(), &start).map_err(|error| self.with_log(error, &log))
     }
 
     fn with_log(&self, error: Error, log: &str) -> Error {
@@ -183,11 +198,24 @@ impl<'a> Throwaway<'a> {
         }
     }
 
-    /// Runs a command inside to its end: its exit code, and what it said.
+    /// Runs a command inside to its end, one of PostgreSQL's or another: its exit code, and what it said.
     pub fn exec(&self, user: &str, command: &[&str]) -> Result<(i64, String), Error> {
+        self.maker.session.emit.explain(&format!("in the throwaway server: {}", command.join(" ")));
+        self.run(user, command[0], &self.programs.command(command))
+    }
+
+    /// Runs a client of PostgreSQL's that connects to the server here. Neither limits nor event triggers of what was
+    /// restored get in its way, and its words are English.
+    pub fn client(&self, user: &str, program: &str, arguments: &[&str]) -> Result<(i64, String), Error> {
+        let options = format!("PGOPTIONS={}", unhurried::options(self.major * 10_000, true));
+        let role = format!("--username={}", self.bootstrap_role);
+        let head = ["env", "LC_ALL=C", &options, program, CLIENT_HOST, &role];
+        self.exec(user, &[&head[..], arguments].concat())
+    }
+
+    fn run(&self, user: &str, name: &str, command: &[&str]) -> Result<(i64, String), Error> {
         let session = self.maker.session;
-        session.emit.explain(&format!("in the throwaway server: {}", command.join(" ")));
-        let doing = || format!("running {}", command[0]);
+        let doing = || format!("running {name}");
         session.check(&doing())?;
         let ended =
             self.engine.exec_as(&self.id, Some(user), command, LIFETIME, || session.check("").is_err())?;
@@ -239,6 +267,11 @@ impl<'a> Throwaway<'a> {
         if files.starts_with(HOME) { files.display().to_string() } else { format!("{BACKUPS}/{name}") }
     }
 
+    /// A connection to a database that is not this one, for what is done to databases from outside.
+    pub fn beside(&self, database: &str) -> Result<Client, Error> {
+        self.connect(maintenance(database))
+    }
+
     /// A connection as the superuser.
     pub fn connect(&self, database: &str) -> Result<Client, Error> {
         Ok(self.target(database).connect(self.maker.name, None)?)
@@ -256,19 +289,13 @@ impl<'a> Throwaway<'a> {
         self.maker.session
     }
 
-    /// What the clients inside need to connect.
-    #[must_use]
-    pub fn connection(&self) -> [String; 2] {
-        [format!("--host={SOCKET}"), format!("--username={}", self.bootstrap_role)]
-    }
-
     /// Hands a secret text to the server's user, as a file of this name below its home: it is in no
     /// command line and in no file that another user can read.
     pub fn hand_over(&self, name: &str, text: &str) -> Result<(), Error> {
         let here = self.socket_dir().join(name);
         atomic_file::write(&here, text.as_bytes())?;
         let (from, to) = (format!("{SOCKET}/{name}"), format!("{HOME}/{name}"));
-        self.must(ROOT, &["install", "-o", SERVER_USER, "-m", "600", &from, &to])?;
+        self.must(ROOT, &["install", "-o", self.user(), "-m", "600", &from, &to])?;
         std::fs::remove_file(&here).map_err(|e| CoreError::file(&here, &e).into())
     }
 
@@ -288,6 +315,11 @@ impl Drop for Throwaway<'_> {
     fn drop(&mut self) {
         self.remove();
     }
+}
+
+/// A database that every new server has and that is not this one.
+pub(super) fn maintenance(database: &str) -> &'static str {
+    if database == "template1" { "postgres" } else { "template1" }
 }
 
 /// Bytes for a server where nobody says how many: half of what this host has left, but no more than a

@@ -61,6 +61,7 @@ impl<'a> Arena<'a> {
         ctx.engine.create_internal_network(&network, &maker.labels())?;
         let names = stage::database_names(ctx);
         let kind = Kind {
+            major: manifest.database.major(),
             bytes: manifest.database.size_bytes.saturating_mul(3),
             bootstrap_role: &manifest.database.bootstrap_role,
             image,
@@ -104,7 +105,7 @@ impl<'a> Arena<'a> {
 
     /// A connection beside the database, as the superuser.
     pub(super) fn admin(&self) -> Result<Client, MigrateError> {
-        Ok(self.server.connect("template1")?)
+        Ok(self.server.beside(&self.database.name)?)
     }
 
     /// A connection to a kept database, as the superuser.
