@@ -36,6 +36,14 @@ pub(crate) struct Outcome {
     pub(crate) stdout: String,
 }
 
+/// The databases that every server has.
+const BUILT_IN: [&str; 2] = ["postgres", "template1"];
+
+/// A bare name with = in it would be taken for more than a name.
+fn conninfo(database: &str) -> String {
+    format!("dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
 /// A session that sleeps in the database until this is dropped.
 pub(crate) struct Holder {
     client: Child,
@@ -62,30 +70,39 @@ impl Outcome {
 impl Database {
     /// A database with this content, in the lab that `TG_LAB_STACK` names or this repository's own.
     pub(crate) fn create(short: &str, content: &str) -> Self {
-        let own = || concat!(env!("CARGO_MANIFEST_DIR"), "/../.lab/stack").into();
-        let stack: PathBuf = std::env::var_os("TG_LAB_STACK").unwrap_or_else(own).into();
-        let mut database = Self::create_in(&stack, short, content);
-        database.own_server = false;
-        database
+        let name = format!("bk_{short}_{}", std::process::id());
+        Self::of(server::shared(), &name, "TEMPLATE template0", content)
     }
 
     /// The same in a server of the caller's, with which it goes.
     pub(crate) fn create_in(stack: &std::path::Path, short: &str, content: &str) -> Self {
         let name = format!("bk_{short}_{}", std::process::id());
-        let database = Database {
-            name,
-            stack: stack.to_owned(),
-            dir: tempfile::tempdir().unwrap(),
-            roles: vec![],
-            environment: vec![],
-            own_server: true,
-        };
+        let mut database = Self::of(stack.to_owned(), &name, "TEMPLATE template0", content);
+        database.own_server = true;
+        database
+    }
+
+    /// One of any name in the server of a Compose project, made with these words unless it is there.
+    pub(crate) fn of(stack: PathBuf, name: &str, create: &str, content: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let database =
+            Database { name: name.into(), stack, dir, roles: vec![], environment: vec![], own_server: false };
         let password = std::fs::read_to_string(database.stack.join("secrets/db_password")).unwrap();
-        let url = format!("postgres://{USER}:{}@db:5432/{}", password.trim(), database.name);
+        // Names may be written in a URL as they are but for these.
+        let coded = name.replace('%', "%25").replace(' ', "%20").replace('?', "%3F").replace('#', "%23");
+        let url = format!("postgres://{USER}:{}@db:5432/{coded}", password.trim());
         std::fs::write(database.path("url"), url).unwrap();
-        database.psql("postgres", &format!("CREATE DATABASE {} TEMPLATE template0", database.name));
+        database.await_server();
+        if !BUILT_IN.contains(&name) {
+            database.psql("template1", &format!("CREATE DATABASE {} {create}", database.quoted()));
+        }
         database.sql(content);
         database
+    }
+
+    /// Its name for SQL.
+    pub(crate) fn quoted(&self) -> String {
+        format!("\"{}\"", self.name.replace('"', "\"\""))
     }
 
     /// Sets a variable for every run of the tool from now on.
@@ -120,6 +137,10 @@ impl Database {
         assert!(command.stderr(Stdio::null()).status().unwrap().success());
     }
 
+    fn literal(&self) -> String {
+        format!("'{}'", self.name.replace('\'', "''"))
+    }
+
     /// Writes a data file of a backup anew through a filter, and every hash anew: what is left is
     /// damage from before the hashes were made.
     pub(crate) fn rewrite(&self, path: &std::path::Path, filter: &str) {
@@ -149,7 +170,7 @@ impl Database {
 
     /// The server's major version.
     pub(crate) fn major(&self) -> u32 {
-        self.psql("postgres", "SHOW server_version_num").parse::<u32>().unwrap() / 10_000
+        self.psql("template1", "SHOW server_version_num").parse::<u32>().unwrap() / 10_000
     }
 
     /// Names the server by its address, so that the tool does not know it for a service of the project.
@@ -200,7 +221,7 @@ impl Database {
 
     /// Waits until the server lets us in.
     pub(crate) fn await_server(&self) {
-        let ready = || self.psql_command("postgres", "SELECT 1").output().unwrap().status.success();
+        let ready = || self.psql_command("template1", "SELECT 1").output().unwrap().status.success();
         while !ready() {
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -263,10 +284,14 @@ impl Database {
     }
 
     fn psql_command(&self, database: &str, sql: &str) -> Command {
+        let database = &conninfo(database);
         let mut command = Command::new("docker");
         command.args(["compose", "--project-directory"]).arg(&self.stack).args([
             "exec",
             "-T",
+            "-e",
+            // A test may set limits that end everybody else's statements.
+            "PGOPTIONS=-c statement_timeout=0 -c lock_timeout=0",
             "db",
             "psql",
             "-X",
@@ -316,7 +341,7 @@ impl Database {
 
     /// What pg_dump makes of the schema, without the random words that newer ones put around it.
     fn schema(&self) -> String {
-        let dump = self.inside(&["pg_dump", "-U", USER, "--schema-only", &self.name], b"");
+        let dump = self.inside(&["pg_dump", "-U", USER, "--schema-only", "-d", &conninfo(&self.name)], b"");
         let text = String::from_utf8(dump).unwrap();
         text.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
     }
@@ -358,8 +383,9 @@ impl Database {
     }
 
     fn names(&self) -> Vec<String> {
-        let sql = format!("SELECT datname FROM pg_database WHERE datname LIKE 'tg\\_%\\_{}'", self.name);
-        self.psql("postgres", &sql).lines().map(str::to_owned).collect()
+        let sql =
+            format!("SELECT datname FROM pg_database WHERE datname LIKE 'tg\\_%\\_' || {}", self.literal());
+        self.psql("template1", &sql).lines().map(str::to_owned).collect()
     }
 
     /// The names of containers and volumes of ours that are still there.
@@ -438,11 +464,15 @@ impl Drop for Database {
         if self.own_server {
             return;
         }
-        for name in self.names().into_iter().chain([self.name.clone()]) {
-            self.psql("postgres", &format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)"));
+        let own = Some(self.name.clone()).filter(|name| !BUILT_IN.contains(&name.as_str()));
+        for name in self.names().into_iter().chain(own) {
+            let quoted = name.replace('"', "\"\"");
+            // A server that is gone has none, and its own databases stay.
+            let sql = format!("DROP DATABASE IF EXISTS \"{quoted}\" WITH (FORCE)");
+            let _ = self.psql_command("template1", &sql).output();
         }
         for role in &self.roles {
-            self.psql("postgres", &format!("DROP ROLE IF EXISTS \"{role}\""));
+            self.psql("template1", &format!("DROP ROLE IF EXISTS \"{role}\""));
         }
     }
 }
