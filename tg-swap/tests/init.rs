@@ -95,6 +95,7 @@ impl Project {
     fn init(&self, words: &[&str]) -> Ran {
         let path = format!("{}:{}", self.dir.path().display(), std::env::var("PATH").unwrap());
         let mut command = Command::cargo_bin("tg-swap").unwrap();
+        command.env("TG_LOCK_DIR", self.path("."));
         command
             .args(["init", "--admin-port", &self.admin_port.to_string()])
             .args(words)
