@@ -406,3 +406,15 @@ fn limits_of_the_application_s_sessions_end_none_of_ours() {
     }
     assert_eq!(db.fingerprint(), before);
 }
+
+#[test]
+fn a_role_that_may_only_read_by_default_restores_all_the_same() {
+    let server = own("", &[]);
+    let db = &server.database("reads", "", WORDS);
+    db.psql("postgres", "ALTER ROLE terragnos SET default_transaction_read_only = on");
+    let before = texts(db);
+    verified(&db.tg(&["create", "--verify"]));
+    ok(&db.tg(&["restore", "--latest"]));
+    assert_eq!(texts(db), before);
+    ok(&db.tg(&["commit"]));
+}

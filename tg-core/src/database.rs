@@ -21,14 +21,16 @@ use crate::project::Project;
 use crate::session::Session;
 pub use crate::sql::{describe, ident, literal};
 use crate::tls::Tls;
+use crate::unhurried;
 use crate::{Error, passfile};
 pub use written::Other;
 
 /// PostgreSQL's port.
 pub const PORT: u16 = 5432;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Nothing of the application's fires because we connect or define something: since 17, for superusers.
-const FIRE_NOTHING: &str = "-c event_triggers=off";
+/// What every server that we support knows.
+const OLDEST: i32 = 130_000;
+/// Nothing of the application's fires because we connect or define something.
 const SILENCED_SINCE: i32 = 170_000;
 const VERSION: &str = "SELECT pg_catalog.current_setting('server_version_num')::int";
 const MAY_SILENCE: &str = "SELECT pg_catalog.has_parameter_privilege('event_triggers', 'SET')";
@@ -81,13 +83,13 @@ pub struct Target {
 #[derive(Clone, Debug)]
 struct Manner {
     bounds: Bounds,
-    /// Whether we may silence event triggers; known once it was asked.
-    silences: Arc<OnceLock<bool>>,
+    /// What a connection begins with, by the server's version and our rights; known once it was asked.
+    options: Arc<OnceLock<String>>,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Manner { bounds: Bounds::none(), silences: Arc::default() }
+        Manner { bounds: Bounds::none(), options: Arc::default() }
     }
 }
 
@@ -258,6 +260,36 @@ impl Target {
         other: Option<&str>,
         notices: impl Fn() -> Notices,
     ) -> Result<Client, Error> {
+        let config = self.config(tool, other.unwrap_or(&self.name));
+        let connect = |config: &Config, options: &str, notices: &dyn Fn() -> Notices| {
+            let go = |mut config: Config| {
+                self.tls.connect(&mut config, |config, tls| {
+                    Client::connect(config, tls, &self.manner.bounds, notices())
+                })
+            };
+            let mut with = config.clone();
+            with.options(options);
+            match go(with)? {
+                // A pooler in between may take none.
+                Err(e) if e.code() == Some(&SqlState::PROTOCOL_VIOLATION) => go(config.clone()),
+                answered => Ok(answered),
+            }
+        };
+        let common = unhurried::options(OLDEST, false);
+        if self.manner.options.get().is_none() {
+            // Asked beside the application's database, where nothing of its own fires.
+            let beside = MAINTENANCE.into_iter().find(|name| *name != self.name).unwrap_or_default();
+            let mut asked = connect(config.clone().dbname(beside), &common, &|| Box::new(drop))?.ok();
+            let options = asked.as_mut().map(known).transpose()?;
+            let _ = self.manner.options.set(options.unwrap_or_else(|| common.clone()));
+        }
+        let options = self.manner.options.get().unwrap_or(&common);
+        let mut client = connect(&config, options, &notices)?.map_err(|e| self.refused(&e))?;
+        client.query(UNHURRIED, &[])?;
+        Ok(client)
+    }
+
+    fn config(&self, tool: &str, database: &str) -> Config {
         let mut config = Config::new();
         match (&self.server_name, self.host.parse::<IpAddr>()) {
             (Some(name), Ok(address)) => config.host(name).hostaddr(address),
@@ -266,29 +298,13 @@ impl Target {
         config
             .port(self.port)
             .user(&self.user)
-            .dbname(other.unwrap_or(&self.name))
+            .dbname(database)
             .application_name(tool)
             .connect_timeout(CONNECT_TIMEOUT);
         if let Some(password) = &self.password {
             config.password(password);
         }
-        let connect = |config: &mut Config, notices: &dyn Fn() -> Notices| {
-            self.tls
-                .connect(config, |config, tls| Client::connect(config, tls, &self.manner.bounds, notices()))
-        };
-        if self.manner.silences.get().is_none() {
-            // Asked beside the application's database, where nothing of its own fires.
-            let beside = MAINTENANCE.into_iter().find(|name| *name != self.name).unwrap_or_default();
-            let mut asked = connect(config.clone().dbname(beside), &|| Box::new(drop))?.ok();
-            let may = asked.as_mut().map(may_silence).transpose()?.unwrap_or_default();
-            let _ = self.manner.silences.set(may);
-        }
-        if self.manner.silences.get() == Some(&true) {
-            config.options(FIRE_NOTHING);
-        }
-        let mut client = connect(&mut config, &notices)?.map_err(|e| self.refused(&e))?;
-        client.query(UNHURRIED, &[])?;
-        Ok(client)
+        config
     }
 
     fn refused(&self, error: &postgres::Error) -> Error {
@@ -322,12 +338,11 @@ fn serving(engine: &Engine, project: &Project) -> Result<Container, Error> {
     ))
 }
 
-/// Whether the server has the setting that silences event triggers, and our role may set it.
-fn may_silence(client: &mut Client) -> Result<bool, QueryError> {
-    if client.query_one(VERSION, &[])?.get::<_, i32>(0) < SILENCED_SINCE {
-        return Ok(false);
-    }
-    Ok(client.query_one(MAY_SILENCE, &[])?.get(0))
+/// What this server knows and our role may set.
+fn known(client: &mut Client) -> Result<String, QueryError> {
+    let version = client.query_one(VERSION, &[])?.get(0);
+    let may_silence = version >= SILENCED_SINCE && client.query_one(MAY_SILENCE, &[])?.get(0);
+    Ok(unhurried::options(version, may_silence))
 }
 
 impl std::fmt::Debug for Target {

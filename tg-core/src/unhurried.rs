@@ -1,4 +1,4 @@
-//! What PostgreSQL's own clients are given as `PGOPTIONS`, so that a limit of a role, a database or the server does not end
+//! What a connection begins with, ours and those of PostgreSQL's own clients (`PGOPTIONS`), so that a limit of a role, a database or the server does not end
 //! their work, and what the application fires on connections and on DDL does not change the data. Options of a connection
 //! come before the settings of roles and databases.
 
@@ -12,7 +12,7 @@ const LIMITS: [(&str, i32); 5] = [
 ];
 /// A database that is read-only by default is restored all the same.
 const WRITABLE: &str = "default_transaction_read_only=off";
-/// Login event triggers too. Only a superuser may say so.
+/// Login event triggers too. Only a superuser may say so, and who was granted it.
 const EVENT_TRIGGERS: (&str, i32) = ("event_triggers=off", 170_000);
 
 /// `-c name=value …` for a server of this version number, which refuses a connection with a setting that it does not know.

@@ -291,7 +291,7 @@ impl Database {
             "-T",
             "-e",
             // A test may set limits that end everybody else's statements.
-            "PGOPTIONS=-c statement_timeout=0 -c lock_timeout=0",
+            "PGOPTIONS=-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off",
             "db",
             "psql",
             "-X",
