@@ -2,7 +2,7 @@
 //! `TG_LAB_STACK=$PWD/.lab/pg18 cargo test -p tg-migrate --features lab --test lab_endings`.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -117,7 +117,7 @@ impl Project {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("tg-migrate"));
         command.arg("-q").arg("-C").arg(&self.stack).arg("-f").arg(self.stack.join("compose.yaml"));
         command.arg("-f").arg(self.path("migrator.json")).args(words);
-        command.env("TG_API", "db").env("TG_MIGRATE", self.service()).env("TG_RUN_ID", "r");
+        command.env("TG_API", "db").env("TG_MIGRATE", self.service()).env("TG_RUN_ID", self.service());
         command.env("TG_LOCK_DIR", self.dir.path());
         command.arg("--state-dir").arg(self.path("state")).arg("--database-url-file").arg(self.path("url"));
         let begun = Instant::now();
@@ -244,7 +244,7 @@ fn a_prepared_transaction_that_a_migrator_left_is_not_as_before() {
 fn a_migrator_that_ignores_signals_ends_with_the_deadline_and_its_sessions_with_it() {
     let script = "trap '' TERM; for _ in {1..20}; do psql -qc 'SELECT pg_sleep(600)' & done; wait; wait";
     let project = Project::new("deaf", script);
-    let run = project.migrate(&["--timeout", "15s"]);
+    let run = project.migrate(&["--timeout", "8s"]);
     assert_eq!(run.exit, 124, "{run:?}");
     assert_eq!((project.sessions().as_str(), project.containers().as_str()), ("0", ""));
     assert!(run.took < Duration::from_mins(1), "{run:?}");
@@ -258,13 +258,13 @@ fn a_migrator_that_works_on_another_database_has_changed_nothing_in_this_one() {
     let project = Project::new("elsewhere", script);
     let run = project.migrate(&[]);
     assert_eq!((run.exit, &run.outcome["changed"]), (0, &Value::Bool(false)), "{run:?}");
-    let line = std::fs::read_to_string(journal(&project.path("state"))).unwrap();
+    let line = std::fs::read_to_string(journal(&project)).unwrap();
     let msg = line.lines().last().unwrap();
     assert!(msg.contains(&format!("changed nothing in {}", project.database)), "{msg}");
 }
 
-fn journal(state: &Path) -> PathBuf {
-    state.join("runs/r/1-tg-migrate.jsonl")
+fn journal(project: &Project) -> PathBuf {
+    project.path("state/runs").join(project.service()).join("1-tg-migrate.jsonl")
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn what_can_not_be_looked_at_is_never_a_no_change() {
     let project = Project::new("dark", "psql -qc 'DELETE FROM t'; exit 1");
     assert_eq!(project.migrate(&[]).exit, 5);
     // The journal can't be read.
-    let path = journal(&project.path("state"));
+    let path = journal(&project);
     let kept = std::fs::read(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
