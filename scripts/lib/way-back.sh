@@ -154,9 +154,8 @@ undo_what_a_start_did() {
   [[ ${PHASE:-} == undo-served || $PROCEDURE == rollback ]] || return 0
   to_the_end tg-backup restore --run "$RUN" --if-changed || DATABASE_STATUS=$?
   case $DATABASE_STATUS in
-  0 | "$EXIT_NO") ;;
   # Without a point there is nothing to compare with.
-  "$EXIT_UNCHANGED") ;;
+  0 | "$EXIT_NO" | "$EXIT_UNCHANGED") ;;
   "$EXIT_REFUSED")
     POINT_OFFERED="rows were written since the rollback point of this run, and are kept; to have the database as it was instead: tg-backup restore --run $RUN --accept-data-loss"
     say "$POINT_OFFERED"

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tg_core::Truth;
-use tg_core::container::RUN_LABEL;
+use tg_core::container::{Container, RUN_LABEL};
 use tg_core::database::Client;
 use tg_core::deadline::Deadline;
 use tg_core::engine::Engine;
@@ -40,11 +40,14 @@ impl Traces {
 
 /// Kills the containers of a run's migrator; safe to call again and again.
 pub(crate) fn kill_containers(engine: &Engine, service: &str, run: &str) -> Result<(), tg_core::Error> {
-    let labelled = engine.labelled(&[format!("{RUN_LABEL}={run}")])?;
-    for container in labelled.iter().filter(|c| c.service == service && c.running()) {
-        engine.kill(&container.id)?;
-    }
-    Ok(())
+    running(engine, service, run)?.iter().try_for_each(|container| engine.kill(&container.id))
+}
+
+/// The containers of a run's migrator that run.
+fn running(engine: &Engine, service: &str, run: &str) -> Result<Vec<Container>, tg_core::Error> {
+    let mut found = engine.labelled(&[format!("{RUN_LABEL}={run}")])?;
+    found.retain(|container| container.service == service && container.running());
+    Ok(found)
 }
 
 /// Ends what is left of a migrator, and says whether nothing is. `cut`: it was ended before its time, so its sessions are not waited for.
@@ -92,17 +95,13 @@ fn sessions(client: &mut Client, traces: &Traces) -> Result<Vec<i32>, MigrateErr
 /// Whether no container of the migrator runs, after those that do were killed.
 fn containers_gone(ctx: &Context) -> Truth {
     let (engine, service, run) = (&ctx.engine, &ctx.project.migrate, &ctx.session.run);
-    let gone = kill_containers(engine, service, run).and_then(|()| {
-        let labelled = engine.labelled(&[format!("{RUN_LABEL}={run}")])?;
-        Ok(labelled
-            .into_iter()
-            .filter(|c| c.service == *service && c.running())
-            .map(|c| c.name)
-            .collect::<Vec<_>>())
-    });
+    let gone = kill_containers(engine, service, run).and_then(|()| running(engine, service, run));
     match gone {
         Ok(left) if left.is_empty() => Truth::Yes,
-        Ok(left) => Truth::unknown(format!("container {} of the migrator can't be ended", left.join(", "))),
+        Ok(left) => {
+            let names: Vec<&str> = left.iter().map(|container| container.name.as_str()).collect();
+            Truth::unknown(format!("container {} of the migrator can't be ended", names.join(", ")))
+        }
         Err(error) => Truth::unknown(format!("whether the migrator's container is gone: {error}")),
     }
 }
