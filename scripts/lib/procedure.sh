@@ -281,7 +281,7 @@ sign_lock() {
 # One change at a time. The lock is a file that tells who holds it; it goes with the process.
 take_lock() {
   [[ -z $DRY_RUN ]] || return 0
-  (umask 077 && mkdir -p "$STATE_DIR")
+  (umask 077 && mkdir -p "$STATE_DIR" && : >>"$STATE_DIR/lock")
   exec 9<>"$STATE_DIR/lock"
   flock --nonblock 9 || fail "$EXIT_LOCKED" "$(lock_holder "$STATE_DIR/lock") holds the project's lock" "wait until it ends"
   sign_lock 9 "$STATE_DIR/lock"

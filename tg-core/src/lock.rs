@@ -23,6 +23,10 @@ use crate::{Error, event, hex, state::State};
 
 /// Where this host keeps locks, for every user.
 const LOCKS: &str = "/run/lock";
+/// The mode of a lock inside the project's state, which is its owner's alone.
+const OWNER_ALONE: u32 = 0o600;
+/// The mode of a lock outside of it: another user of the same project must be able to open it.
+const READ_BY_ALL: u32 = 0o644;
 const NO_FOLLOW: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 /// What a file that is open to be read says to who writes.
 const BAD_DESCRIPTOR: i32 = Errno::BADF.raw_os_error();
@@ -137,7 +141,8 @@ fn acquire_files(
     let mut held = Vec::new();
     for (path, may_be_ours) in files {
         loop {
-            match take(path, &holder)? {
+            let mode = if path.starts_with(state.root()) { OWNER_ALONE } else { READ_BY_ALL };
+            match take(path, mode, &holder)? {
                 Ok(file) => held.push(file),
                 Err(other) if *may_be_ours && other.run == run && !other.is_dead() => {}
                 Err(other) if other.is_dead() => {
@@ -153,9 +158,9 @@ fn acquire_files(
 }
 
 /// The lock of one file: held, or whose it is.
-fn take(path: &Path, holder: &Holder) -> Result<Result<File, Holder>, Error> {
+fn take(path: &Path, mode: u32, holder: &Holder) -> Result<Result<File, Holder>, Error> {
     let failed = |e: &std::io::Error| Error::file(path, e);
-    let mut file = open(path).map_err(|e| failed(&e))?;
+    let mut file = open(path, mode).map_err(|e| failed(&e))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(Err(read_holder(&mut file))),
@@ -176,9 +181,9 @@ fn take(path: &Path, holder: &Holder) -> Result<Result<File, Holder>, Error> {
 
 /// Opens a lock's file, made where it is missing; a link in its place is not followed. Where it is another user's, to read it is
 /// enough for a lock.
-fn open(path: &Path) -> std::io::Result<File> {
+fn open(path: &Path, mode: u32) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).custom_flags(NO_FOLLOW).mode(0o644);
+    options.read(true).custom_flags(NO_FOLLOW).mode(mode);
     match options.clone().write(true).open(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => options.write(true).create(true).open(path),
         Err(e) if e.kind() == ErrorKind::PermissionDenied => options.open(path),
@@ -217,7 +222,7 @@ mod tests {
         let beside =
             |run: &str| acquire_beside(&state, "pull.lock", "tg-swap", run, &mut |_| Err(Error::Interrupted));
         state.create().unwrap();
-        let _procedure = take(&state.root().join("lock"), &procedure(std::process::id())).unwrap().unwrap();
+        let _procedure = take(&state.root().join("lock"), OWNER_ALONE, &procedure(std::process::id())).unwrap().unwrap();
         let _step = now(&state, "tg-backup", "r").unwrap();
         let first = beside("r").unwrap();
         assert!(matches!(beside("r"), Err(Error::Locked { .. })), "one of its kind");
@@ -246,7 +251,7 @@ mod tests {
     fn a_tool_enters_the_lock_of_its_own_procedure_but_only_one_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
         let state = State::at(dir.path().to_owned());
-        let _held = take(&state.root().join("lock"), &procedure(std::process::id())).unwrap().unwrap();
+        let _held = take(&state.root().join("lock"), OWNER_ALONE, &procedure(std::process::id())).unwrap().unwrap();
         let first = now(&state, "tg-migrate", "r").unwrap();
         assert!(matches!(now(&state, "tg-swap", "r"), Err(Error::Locked { .. })));
         assert!(matches!(now(&state, "tg-swap", "other"), Err(Error::Locked { .. })));
@@ -259,7 +264,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = State::at(dir.path().to_owned());
         // No process has this number: it is above the kernel's highest.
-        let mut orphan = Some(take(&state.root().join("lock"), &procedure(u32::MAX)).unwrap().unwrap());
+        let mut orphan = Some(take(&state.root().join("lock"), OWNER_ALONE, &procedure(u32::MAX)).unwrap().unwrap());
         let mut waited = 0;
         acquire(&state, "tg-swap", "r", &mut |holder| {
             assert_eq!(holder.tool, "upgrade");
