@@ -95,19 +95,21 @@ plan() {
   jq -es 'any(.[]; .data.check == "balancer" and .data.verdict == "note")' <<<"$output"
 }
 
-@test "another run that is at work is named, and weighs more than what is refused" {
-  touch "$STUB/state/lock"
-  (
-    exec 9<>"$STUB/state/lock"
-    flock 9
-    echo '{"tool":"upgrade","pid":7,"run":"r","since":"s","host":"h"}' >"$STUB/state/lock"
-    sleep 60 3>&-
-  ) &
-  until ! flock --nonblock "$STUB/state/lock" true; do sleep 0.05; done
+@test "another run that is at work is named, also in another directory of the project, and weighs more than what is refused" {
+  local lock
   exits tg-swap-plan 6
-  run -11 --separate-stderr "$SCRIPTS/preflight" 1.5.0
-  pkill -P $!
-  jq -es 'any(.[]; .data.check == "run" and (.data.reason | contains("upgrade (pid 7")))' <<<"$output"
+  for lock in "$STUB/state/lock" "$STUB/shared.lock"; do
+    (
+      exec 9<>"$lock"
+      flock 9
+      echo '{"tool":"upgrade","pid":7,"run":"r","since":"s","host":"h"}' >"$lock"
+      sleep 60 3>&-
+    ) &
+    until [[ -s $lock ]]; do sleep 0.05; done
+    run -11 --separate-stderr "$SCRIPTS/preflight" 1.5.0
+    pkill -P $!
+    jq -es 'any(.[]; .data.check == "run" and (.data.reason | contains("upgrade (pid 7")))' <<<"$output"
+  done
 }
 
 @test "a backup and a rehearsal that are missing are a no until that is accepted" {
