@@ -58,7 +58,9 @@ fn every_table_is_done_whatever_its_name_and_its_figures_are_told() {
         (&result["tables"], &result["vacuumed"], &result["analyzed"]),
         (&5.into(), &4.into(), &1.into())
     );
-    assert!(result["removed"].as_i64().unwrap() >= 6000, "{result}");
+    // Whoever reads a page of dead rows may clear it away before the vacuum does.
+    let removed: i64 = ran.records().iter().map(|record| record["removed"].as_i64().unwrap_or(0)).sum();
+    assert!(result["removed"] == removed && removed > 4000, "{result}");
     assert!(db.path("state/history.jsonl").exists());
     // Nothing of it is needed any more.
     let again = db.vacuum(&["--only-needed"]);
