@@ -25,22 +25,33 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &ListOptions) -> Result
         session.check("checking backups")?;
         rows.push(backup(&found, options.check));
     }
-    match in_server(session, cli, &ctx.project) {
-        Ok(marked) => rows.extend(marked.iter().map(database)),
+    let unseen = match in_server(session, cli, &ctx.project) {
+        Ok(marked) => {
+            rows.extend(marked.iter().map(database));
+            None
+        }
         Err(error) => {
+            session.check("looking for rollback points")?;
             let msg = format!("rollback points are not shown: {error}");
             session.emit.warning("no-points", &msg, json!({}))?;
+            Some(error.to_string())
         }
-    }
+    };
     // Stable, so that two of one second stay in the order of their names.
     rows.sort_by(|a, b| b["created"].as_str().cmp(&a["created"].as_str()));
     for row in &rows {
         session.emit.record(&sentence(row), row.clone())?;
     }
     let count = |kind: &str| rows.iter().filter(|r| r["kind"] == kind).count();
+    // In the server.
+    let there = |kind: &str| unseen.is_none().then(|| count(kind));
     let damaged = rows.iter().filter(|r| r["intact"] == false).count();
-    let data = json!({"changed": false, "backups": count("backup"), "points": count("point"), "kept": count("kept"), "damaged": damaged});
-    let msg = format!("{} backups, {} rollback points", count("backup"), count("point"));
+    let mut data = json!({"changed": false, "backups": count("backup"), "points": there("point"), "kept": there("kept"), "damaged": damaged});
+    if let Some(why) = &unseen {
+        data["unknown"] = json!({"points": why, "kept": why});
+    }
+    let points = there("point").map_or("an unknown number of".into(), |n| n.to_string());
+    let msg = format!("{} backups, {points} rollback points", count("backup"));
     Ok(match damaged {
         0 => Answer::yes(msg, data),
         n if options.check => Answer::no(format!("{msg}; {n} damaged"), data),
@@ -70,7 +81,7 @@ fn backup(found: &Backup, check: bool) -> Value {
         "kind": "backup", "id": found.id, "created": manifest.created, "age_s": clock::age_s(&manifest.created),
         "bytes": manifest.bytes(), "rows": manifest.rows(), "run": manifest.run,
         "database": manifest.database.name, "server_version": manifest.database.server_version,
-        "path": found.local, "method": manifest.method, "is_backup": true, "checked": here.is_some(), "stored": found.stored, "intact": damage.is_none(),
+        "path": found.local, "method": manifest.method, "is_backup": true, "checked": here.is_some(), "stored": found.stored, "intact": here.map(|_| damage.is_none()),
         "verified": found.verified(),
         "verification": proof.map(|p| json!({"outcome": p.outcome, "at": p.at, "depth": p.depth, "restore_ms": p.restore_ms, "problem": p.problem})),
     });
@@ -144,7 +155,7 @@ mod tests {
         let (_, directory) = synthetic(root.path());
         std::fs::write(directory.join("data/1.dat.zst"), "one rOw\n").unwrap();
         let found = &catalog::local(&Store::at(root.path().to_owned()))[0];
-        assert_eq!(backup(found, false)["intact"], true);
+        assert_eq!(backup(found, false)["intact"], Value::Null, "nobody has looked");
         let checked = backup(found, true);
         assert_eq!((&checked["intact"], &checked["file"]), (&json!(false), &json!("data/1.dat.zst")));
     }

@@ -361,11 +361,14 @@ fn nothing_fires_because_we_connect_or_define_something() {
          CREATE FUNCTION fire() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN \
          IF pg_catalog.current_setting('application_name') <> 'psql' THEN INSERT INTO public.fired \
          VALUES (tg_tag, pg_catalog.current_setting('application_name')); END IF; END $$; \
-         CREATE MATERIALIZED VIEW v AS SELECT 1 AS one; \
          CREATE EVENT TRIGGER fires ON ddl_command_end EXECUTE FUNCTION fire(); ALTER EVENT TRIGGER fires ENABLE ALWAYS",
     );
+    // Before, no session can say that nothing shall fire, and pg_restore fills a view when the triggers are there already.
     if db.major() >= 17 {
-        db.sql("CREATE EVENT TRIGGER login ON login EXECUTE FUNCTION fire(); ALTER EVENT TRIGGER login ENABLE ALWAYS");
+        db.sql(
+            "CREATE EVENT TRIGGER login ON login EXECUTE FUNCTION fire(); ALTER EVENT TRIGGER login ENABLE ALWAYS; \
+             CREATE MATERIALIZED VIEW v AS SELECT 1 AS one",
+        );
     }
     let before = db.sql("SELECT * FROM fired");
     verified(&db.tg(&["create", "--verify"]));

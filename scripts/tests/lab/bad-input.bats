@@ -115,7 +115,10 @@ refused() {
   umount backups
 }
 
-@test "a second upgrade at the same time" {
+@test "a second upgrade at the same time, and one in a copy of the project's directory" {
+  local copy=$BATS_TEST_TMPDIR/copy
+  cp -r . "$copy"
+  rm -rf "$copy/.tg"
   "$SCRIPTS/upgrade" 1.5.0 >"$KEPT/first.jsonl" 2>/dev/null 3>&- &
   first=$!
   until [[ -e $STATE/procedure.json ]]; do sleep 0.05; done
@@ -123,6 +126,10 @@ refused() {
   [[ $stderr == *"upgrade (pid $first"* ]]
   gives 11 tg-backup create
   hint_given
+  gives 11 env -C "$copy" "$SCRIPTS/upgrade" 1.5.0
+  [[ $stderr == *"upgrade (pid $first"* ]]
+  gives 11 env -C "$copy" tg-swap --to 1.4.1
+  [[ $(result data.error.details.tool) == upgrade ]]
   wait "$first"
   serves 1.5.0
 }

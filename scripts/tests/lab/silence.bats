@@ -95,25 +95,9 @@ each_ends_with_a_signal() {
   leaves_no_helper_behind
 }
 
-# Usage: engine_that BYTES: takes connections and says this of each at once, one byte a second.
+# Usage: engine_that drips WORDS | silent PATH
 engine_that() {
-  python3 - "$BATS_TEST_TMPDIR/docker.sock" "$1" <<'END' 3>&- &
-import socket, sys, threading, time
-server = socket.socket(socket.AF_UNIX)
-server.bind(sys.argv[1])
-server.listen(64)
-def serve(connection):
-    try:
-        for byte in sys.argv[2].encode():
-            connection.sendall(bytes([byte]))
-            time.sleep(1)
-        while connection.recv(4096):
-            pass
-    except OSError:
-        pass
-while True:
-    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
-END
+  "$BATS_TEST_DIRNAME/half-engine.py" "$BATS_TEST_TMPDIR/docker.sock" "$@" 3>&- &
   ENGINE=$!
   until [[ -S $BATS_TEST_TMPDIR/docker.sock ]]; do sleep 0.1; done
   export DOCKER_HOST=unix://$BATS_TEST_TMPDIR/docker.sock
@@ -129,13 +113,19 @@ each_is_bounded_by_the_engine() {
 }
 
 @test "an engine that takes connections and never answers" {
-  engine_that ''
+  engine_that drips ''
   each_is_bounded_by_the_engine
   unset DOCKER_HOST
 }
 
 @test "an engine that drips" {
-  engine_that 'HTTP/1.1 200 OK and so on for a long time'
+  engine_that drips 'HTTP/1.1 200 OK and so on for a long time'
+  each_is_bounded_by_the_engine
+  unset DOCKER_HOST
+}
+
+@test "an engine that answers who it is and no more" {
+  engine_that silent /containers/json
   each_is_bounded_by_the_engine
   unset DOCKER_HOST
 }
