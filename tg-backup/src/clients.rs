@@ -81,7 +81,13 @@ impl<'a> Call<'a> {
 
     /// Runs one that writes files of a backup, and keeps the texts of these names. Where the files are encrypted, nothing
     /// else of them reaches the backup's directory, and the plaintext of a copy of so many bytes must have room elsewhere.
-    pub(crate) fn write(self, ctx: &Context, output: &Output, size: i64, texts: &[&str]) -> Result<Written, Error> {
+    pub(crate) fn write(
+        self,
+        ctx: &Context,
+        output: &Output,
+        size: i64,
+        texts: &[&str],
+    ) -> Result<Written, Error> {
         let call = Call { access: Access::Write, ..self };
         if !output.is_sealed() {
             call.run(ctx)?;

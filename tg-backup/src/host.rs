@@ -48,10 +48,11 @@ fn run_group(ctx: &Context, call: &Call, begun: &dyn Fn(u32)) -> Result<(), Erro
     command.env("PGAPPNAME", crate::TOOL).envs(server.environment()).envs(ctx.target.client_environment());
     let mut complaints = Complaints::of(ctx, call);
     let runner = ctx.session.runner();
-    let status = runner.stream_group::<Error>(&mut command, &|| call.given_up(ctx), begun, |stream, line| {
-        complaints.hear(stream, line);
-        Ok(())
-    })?;
+    let status =
+        runner.stream_group::<Error>(&mut command, &|| call.given_up(ctx), begun, |stream, line| {
+            complaints.hear(stream, line);
+            Ok(())
+        })?;
     complaints.conclude(status.code().map_or(-1, i64::from))
 }
 

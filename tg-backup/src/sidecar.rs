@@ -27,7 +27,8 @@ const DIRECTORY: &str = "backup";
 /// Makes the directory, which the client owns, and tells its room where it can be told.
 const PREPARE: &str = r#"mkdir -m 700 "$1" && chown "$2" "$1" && { df -Pk "$1" 2>/dev/null || :; }"#;
 /// How many files there are: an engine leaves out of an archive what it can't read.
-const COUNT: &str = r#"cd "$1"; n=0; for file in * */*; do [ ! -f "$file" ] || n=$((n + 1)); done; echo "$n""#;
+const COUNT: &str =
+    r#"cd "$1"; n=0; for file in * */*; do [ ! -f "$file" ] || n=$((n + 1)); done; echo "$n""#;
 /// A client may take as long as it takes.
 const FOREVER: Duration = Duration::from_hours(7 * 24);
 /// How often a running client is asked whether it shall end.
@@ -79,9 +80,8 @@ pub(crate) fn run_sealed(
     call: &Call,
     sealed: &Sealed,
 ) -> Result<(), Error> {
-    let bring = |engine: &Engine, id: &str| {
-        Ok(sealed.bring(engine, id, (PLAIN, DIRECTORY), own(), ctx.session)?)
-    };
+    let bring =
+        |engine: &Engine, id: &str| Ok(sealed.bring(engine, id, (PLAIN, DIRECTORY), own(), ctx.session)?);
     tied(ctx, container, call, bring, |_, _| Ok(()))
 }
 
@@ -99,9 +99,7 @@ pub(crate) fn write_sealed(
         let owner = format!("{user}:{group}");
         match engine.exec(id, &["sh", "-ec", script, "sh", &directory, &owner])? {
             (0, text) => Ok(text),
-            (code, text) => {
-                Err(Error::Client { program: "sh".into(), code, problem: process::tail(&text) })
-            }
+            (code, text) => Err(Error::Client { program: "sh".into(), code, problem: process::tail(&text) }),
         }
     };
     let prepare = |engine: &Engine, id: &str| {
@@ -110,7 +108,10 @@ pub(crate) fn write_sealed(
     };
     let fetch = |engine: &Engine, id: &str| {
         let text = asked(engine, id, COUNT)?;
-        let files = text.trim().parse().map_err(|_| Error::Incomplete(format!("its files can't be counted: {text}")))?;
+        let files = text
+            .trim()
+            .parse()
+            .map_err(|_| Error::Incomplete(format!("its files can't be counted: {text}")))?;
         ctx.session.emit.explain(&format!("encrypting {files} files"));
         let read = |archive: &mut dyn Read| Ok(output.unpack(archive, (DIRECTORY, files), texts)?);
         engine.download(id, &directory, &|| call.given_up(ctx), read)

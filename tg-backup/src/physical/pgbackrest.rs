@@ -119,12 +119,7 @@ impl<'a> Stanza<'a> {
 }
 
 /// Has pgBackRest make a backup, and reads the tables of our database meanwhile.
-pub(crate) fn run(
-    ctx: &Context,
-    output: &Output,
-    id: &str,
-    options: &CreateOptions,
-) -> Result<Taken, Error> {
+pub(crate) fn run(ctx: &Context, output: &Output, id: &str, options: &CreateOptions) -> Result<Taken, Error> {
     let stanza = Stanza::find(ctx)?;
     let server_bytes = server_bytes(&mut ctx.target.connect(crate::TOOL, None)?)?;
     let kind = if options.incremental { "incr" } else { "full" };

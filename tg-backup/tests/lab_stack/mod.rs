@@ -50,6 +50,19 @@ pub(crate) struct Holder {
     end: Command,
 }
 
+/// A tool with its process group.
+pub(crate) struct Group(Child);
+
+impl Group {
+    /// SIGKILL for all of it.
+    pub(crate) fn kill(mut self) {
+        let group = rustix::process::Pid::from_raw(self.0.id().try_into().unwrap()).unwrap();
+        // It may have ended by itself in this moment.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        self.0.wait().unwrap();
+    }
+}
+
 /// The blocks of a text that are indented as code, after the step of this number.
 pub(crate) fn code_of(text: &str, step: u32) -> String {
     let begin = text.split(&format!("\n{step}. ")).nth(1).unwrap();
@@ -268,6 +281,13 @@ impl Database {
     /// Starts the tool.
     pub(crate) fn start(&self, words: &[&str]) -> Child {
         self.command(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Starts the tool in a process group of its own, which can be killed.
+    pub(crate) fn start_group(&self, words: &[&str]) -> Group {
+        let mut command = self.command(words);
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        Group(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
     /// Waits for a tool that was started.

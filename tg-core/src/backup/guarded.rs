@@ -146,7 +146,11 @@ mod tests {
             guarded.writer(Some(bystander.id())).unwrap();
             std::fs::write(guarded.path().join("toc.dat"), "PGDMP").unwrap();
             guarded.writer(None).unwrap();
-            if close { guarded.close().unwrap() } else { drop(guarded) }
+            if close {
+                guarded.close().unwrap()
+            } else {
+                drop(guarded)
+            }
             assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
         }
         assert!(bystander.try_wait().unwrap().is_none());

@@ -120,7 +120,8 @@ impl<'a> Output<'a> {
                 kind => return Err(wrong(&format!("{path:?} is of kind {kind:?}")).into()),
             }
             let name = path.strip_prefix(below).and_then(|name| name.strip_prefix('/'));
-            let name = Relative::parse(name.unwrap_or_default()).map_err(|e| wrong(&format!("{path:?}: {e}")))?;
+            let name =
+                Relative::parse(name.unwrap_or_default()).map_err(|e| wrong(&format!("{path:?}: {e}")))?;
             let bytes = self.add(&mut kept, &name, &mut entry, texts)?;
             if bytes != size {
                 return Err(wrong(&format!("{path:?} has {bytes} of {size} bytes")).into());
@@ -281,9 +282,11 @@ mod tests {
         assert_eq!(names(dir.path()), there.map(PathBuf::from));
         assert_eq!(read(&identities, dir.path(), there[1]), content);
         assert_eq!(read(&identities, dir.path(), there[0]), b"1; 0 0 TABLE");
-        assert!(there.iter().all(|name| {
-            dir.path().join(name).metadata().unwrap().permissions().mode() & 0o777 == 0o600
-        }));
+        assert!(
+            there.iter().all(|name| {
+                dir.path().join(name).metadata().unwrap().permissions().mode() & 0o777 == 0o600
+            })
+        );
         assert_eq!(written.text("contents.txt").unwrap(), "1; 0 0 TABLE");
         assert!(written.text("data/1.dat").is_err(), "it was not to be kept");
         let bytes = ["data/1.dat", "data/2.dat", "data/3.dat"].map(|name| written.bytes(name));
@@ -352,7 +355,10 @@ mod tests {
         assert!(output.take(from.path(), &[], &|| true).is_err());
         fs::remove_dir_all(to.path().join("data")).unwrap();
         let written = output.take(from.path(), &["data/1.dat"], &|| false).unwrap();
-        assert_eq!((written.bytes("data/1.dat"), written.text("data/1.dat").unwrap()), (Some(5), "a row".into()));
+        assert_eq!(
+            (written.bytes("data/1.dat"), written.text("data/1.dat").unwrap()),
+            (Some(5), "a row".into())
+        );
         assert_eq!(names(to.path()), [PathBuf::from("data/1.dat.age")]);
         assert_eq!(read(&identities, to.path(), "data/1.dat.age"), b"a row");
     }
@@ -363,7 +369,10 @@ mod tests {
         let output = Output::open(dir.path(), None).unwrap();
         output.write(&Relative::parse("data/info.json").unwrap(), &mut b"{}".as_slice()).unwrap();
         let written = output.plain();
-        assert_eq!((written.bytes("data/info.json"), written.text("data/info.json").unwrap()), (Some(2), "{}".into()));
+        assert_eq!(
+            (written.bytes("data/info.json"), written.text("data/info.json").unwrap()),
+            (Some(2), "{}".into())
+        );
         written.remove("data/info.json").unwrap();
         assert_eq!(written.bytes("data/info.json"), None);
     }
