@@ -441,6 +441,20 @@ impl Database {
         }
     }
 
+    /// The same after a kill at any moment: a container that was made and not started yet has nothing in it, and waits for
+    /// the next run to remove it.
+    pub(crate) fn await_nothing_started_in_docker(&self) {
+        let begun = Instant::now();
+        while !self.left_in_docker().is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "{:?}", self.left_in_docker());
+            for name in containers(&["status=created", &self.label()]) {
+                // One that is being started stays.
+                Command::new("docker").args(["rm", "-v", &name]).output().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// Waits until a part of the tool has a container.
     pub(crate) fn await_container_of(&self, part: &str) {
         let (tool, label) = (format!("label=tg.tool={part}"), self.label());
