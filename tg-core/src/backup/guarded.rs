@@ -147,9 +147,9 @@ mod tests {
             std::fs::write(guarded.path().join("toc.dat"), "PGDMP").unwrap();
             guarded.writer(None).unwrap();
             if close {
-                guarded.close().unwrap()
+                guarded.close().unwrap();
             } else {
-                drop(guarded)
+                drop(guarded);
             }
             assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
         }
