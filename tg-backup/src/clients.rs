@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 use tg_core::Error as CoreError;
+use tg_core::backup::output::{Output, Written};
 use tg_core::backup::readable::Readable;
 use tg_core::process::{self, Stream};
 use tg_core::unhurried;
@@ -29,6 +30,7 @@ pub(crate) enum Access {
 type Judge<'a> = &'a (dyn Fn(i64, &str) -> Error + Sync);
 
 /// One run of a client.
+#[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     /// For messages, and part of the name of its container.
     pub name: &'a str,
@@ -49,10 +51,6 @@ impl<'a> Call<'a> {
         command: &'a (dyn Fn(&str) -> Vec<String> + Sync),
     ) -> Self {
         Call { name, command, directory, access: Access::Read, give_up: &|| false, judge: None }
-    }
-
-    pub(crate) fn writing(self) -> Self {
-        Call { access: Access::Write, ..self }
     }
 
     pub(crate) fn unless(self, give_up: &'a (dyn Fn() -> bool + Sync)) -> Self {
@@ -81,12 +79,39 @@ impl<'a> Call<'a> {
         Call::new(name, nameless.path(), command).judged(judge).run(ctx)
     }
 
+    /// Runs one that writes files of a backup, and keeps the texts of these names. Where the files are encrypted, nothing
+    /// else of them reaches the backup's directory, and the plaintext of a copy of so many bytes must have room elsewhere.
+    pub(crate) fn write(
+        self,
+        ctx: &Context,
+        output: &Output,
+        size: i64,
+        texts: &[&str],
+    ) -> Result<Written, Error> {
+        let call = Call { access: Access::Write, ..self };
+        if !output.is_sealed() {
+            call.run(ctx)?;
+            return Ok(output.plain());
+        }
+        let written = match &ctx.target.container {
+            Some(container) => sidecar::write_sealed(ctx, container, &call, output, (size, texts)),
+            None => host::write_sealed(ctx, call, output, (size, texts)),
+        };
+        ctx.session.check(&format!("running {}", self.name))?;
+        written
+    }
+
     fn judged(self, judge: Judge<'a>) -> Self {
         Call { judge: Some(judge), ..self }
     }
 
+    /// Whether it shall end before its time, whoever wants so.
+    pub(crate) fn given_up(&self, ctx: &Context) -> bool {
+        ctx.session.check("").is_err() || (self.give_up)()
+    }
+
     /// Runs it to its end.
-    pub(crate) fn run(&self, ctx: &Context) -> Result<(), Error> {
+    fn run(&self, ctx: &Context) -> Result<(), Error> {
         let ended = match &ctx.target.container {
             Some(container) => sidecar::run(ctx, container, self),
             None => host::run(ctx, self),

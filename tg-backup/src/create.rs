@@ -9,6 +9,7 @@ use tg_core::backup::Method;
 use tg_core::backup::crypt::Recipients;
 use tg_core::backup::database::Database;
 use tg_core::backup::manifest::{MANIFEST, Manifest};
+use tg_core::backup::output::Output;
 use tg_core::backup::store::{Entry, Partial};
 use tg_core::bytes::{size, unsigned};
 use tg_core::ours::Turn;
@@ -43,26 +44,20 @@ pub(crate) fn run(session: &Session, cli: &Cli, options: &CreateOptions) -> Resu
     let method = method(&ctx, options)?;
     let at = SystemTime::now();
     let (id, partial) = start(&ctx, at)?;
-    let (taken, server) = std::thread::scope(|scope| {
-        let server = options.verify.then(|| scope.spawn(|| server(&ctx, &database, method, options)));
-        let taken = match method {
-            Method::Dump => dump::run(&ctx, &partial.path, &database, options),
-            Method::Basebackup => physical::basebackup::run(&ctx, &partial, &database, options),
-            Method::Pgbackrest => physical::pgbackrest::run(&ctx, &partial, &id, options),
-        };
-        (taken, server.map(joined))
-    });
     let names = recipients.as_ref().map(Recipients::names).unwrap_or_default();
     // What proves it must read it, and nobody on this host can later.
     let ephemeral = recipients.as_mut().filter(|_| options.verify).map(Recipients::with_ephemeral);
-    let facts = publish::Facts {
-        id: &id,
-        database,
-        taken: taken?,
-        at,
-        begun,
-        recipients: (recipients.as_ref(), names),
-    };
+    let output = Output::open(&partial.path, recipients.as_ref())?;
+    let (taken, server) = std::thread::scope(|scope| {
+        let server = options.verify.then(|| scope.spawn(|| server(&ctx, &database, method, options)));
+        let taken = match method {
+            Method::Dump => dump::run(&ctx, &output, &database, options),
+            Method::Basebackup => physical::basebackup::run(&ctx, &output, &database, options),
+            Method::Pgbackrest => physical::pgbackrest::run(&ctx, &output, &id, options),
+        };
+        (taken, server.map(joined))
+    });
+    let facts = publish::Facts { id: &id, database, taken: taken?, at, begun, recipients: names };
     let (manifest, path) = publish::run(&ctx, partial, facts)?;
     if method == Method::Pgbackrest {
         physical::pgbackrest::forget_expired(&ctx)?;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use tg_core::backup::database::Database;
+use tg_core::backup::output::{Output, Written};
 use tg_core::backup::{CONTENTS, DATA, Depth, GLOBALS, Method};
 use tg_core::sql::conninfo;
 use tg_core::thread::joined;
@@ -36,19 +37,22 @@ const DUMP: &str = r#"pg_dump "$@" && pg_restore --list --file="$contents" "$dat
 /// What is worth a worker of its own, bytes.
 const WORTH_A_JOB: i64 = 16 << 20;
 
+/// What was read beside the dump: tables, views and large objects.
+type Read = (Vec<Table>, Vec<Table>, LargeObjects);
+
 /// Dumps and reads in one snapshot, then checks that the one covers the other.
 pub(crate) fn run(
     ctx: &Context,
-    directory: &Path,
+    output: &Output,
     database: &Database,
     options: &CreateOptions,
 ) -> Result<Taken, Error> {
     let compression = if database.server_version_num >= ZSTD_SINCE { ZSTD } else { GZIP };
-    let intent = json!({"database": database.name, "directory": directory, "compression": compression});
+    let intent = json!({"database": database.name, "directory": output.path(), "compression": compression});
     ctx.change("dump", &format!("dump {}", database.name), intent, || {
         for attempt in 1.. {
             let standoff = Standoff::default();
-            let failed = match one(ctx, directory, compression, options, &standoff) {
+            let failed = match one(ctx, (output, database), compression, options, &standoff) {
                 Err(failed) => failed,
                 taken => return taken,
             };
@@ -59,7 +63,7 @@ pub(crate) fn run(
             // All that we held is free by now.
             standoff::tell(ctx, &sessions)?;
             ctx.session.check("dumping")?;
-            clear(directory)?;
+            clear(output.path())?;
         }
         unreachable!("the last attempt returns")
     })
@@ -80,7 +84,7 @@ fn clear(directory: &Path) -> Result<(), Error> {
 /// One attempt, in a snapshot of its own.
 fn one(
     ctx: &Context,
-    directory: &Path,
+    (output, database): (&Output, &Database),
     compression: &'static str,
     options: &CreateOptions,
     standoff: &Standoff,
@@ -95,9 +99,10 @@ fn one(
     let roles = facts::roles(&mut snapshot.client)?;
     let arguments = arguments(ctx, &snapshot.id, compression, jobs, options);
     let depth = depth(ctx, options, jobs)?;
-    (facts.tables, facts.views, facts.large_objects) =
-        side_by_side(ctx, directory, (options, depth), (&mut snapshot, standoff), &arguments)
-            .map_err(|e| who_holds(ctx, e))?;
+    let dump = |give_up: &(dyn Fn() -> bool + Sync)| write(ctx, (output, database), &arguments, give_up);
+    let (written, read) = side_by_side(ctx, dump, (options, depth), (&mut snapshot, standoff))
+        .map_err(|e| who_holds(ctx, e))?;
+    (facts.tables, facts.views, facts.large_objects) = read;
     computed::stale(&facts.tables).iter().try_for_each(|found| found.tell(ctx, "by a restore"))?;
     let now = facts::sequences(&mut ctx.target.connect(crate::TOOL, None)?)?;
     facts::sequences_later(&mut facts.sequences, &now);
@@ -106,7 +111,7 @@ fn one(
     {
         return Err(Error::Moving(table));
     }
-    covers(directory, &facts.tables)?;
+    covers(&written, &facts.tables)?;
     let data = told(&facts, jobs);
     let taken = Taken {
         method: Method::Dump,
@@ -168,11 +173,10 @@ fn arguments(
 /// ended.
 fn side_by_side(
     ctx: &Context,
-    directory: &Path,
+    dump: impl FnOnce(&(dyn Fn() -> bool + Sync)) -> Result<Written, Error>,
     (options, depth): (&CreateOptions, Depth),
     (snapshot, standoff): (&mut Snapshot, &Standoff),
-    arguments: &[String],
-) -> Result<(Vec<Table>, Vec<Table>, LargeObjects), Error> {
+) -> Result<(Written, Read), Error> {
     let mut views = facts::views(&mut snapshot.client)?;
     let (failed, done) = (AtomicBool::new(false), AtomicBool::new(false));
     let note = |failure: &Error| {
@@ -199,15 +203,7 @@ fn side_by_side(
             });
             read.inspect_err(note)
         });
-        let script = [PLACES, globals::BEGIN, DUMP, globals::AWAIT, "; exit $code"].concat();
-        let command = |at: &str| {
-            let places = [CONTENTS, DATA, GLOBALS].map(|name| format!("{at}/{name}"));
-            let file = format!("--file={at}/{DATA}");
-            let head = ["sh", "-c", &script, "sh"].map(str::to_owned);
-            head.into_iter().chain(places).chain([file]).chain(arguments.iter().cloned()).collect()
-        };
-        let dumped =
-            Call::new("pg_dump", directory, &command).writing().unless(&give_up).run(ctx).inspect_err(note);
+        let dumped = dump(&give_up).inspect_err(note);
         let counted = joined(counting);
         done.store(true, Ordering::Relaxed);
         (dumped, counted)
@@ -216,11 +212,29 @@ fn side_by_side(
         // What was ended by us fails too, and says less than what failed first.
         (Err(dump), Err(count)) if count.was_cancelled() => Err(dump),
         (_, Err(error)) | (Err(error), _) => Err(error),
-        (Ok(()), Ok(objects)) => {
-            globals::conclude(ctx, directory)?;
-            Ok((tables, views, objects))
+        (Ok(written), Ok(objects)) => {
+            globals::conclude(ctx, &written)?;
+            Ok((written, (tables, views, objects)))
         }
     }
+}
+
+/// The dump, its table of contents, and what is beside the database.
+fn write(
+    ctx: &Context,
+    (output, database): (&Output, &Database),
+    arguments: &[String],
+    give_up: &(dyn Fn() -> bool + Sync),
+) -> Result<Written, Error> {
+    let script = [PLACES, globals::BEGIN, DUMP, globals::AWAIT, "; exit $code"].concat();
+    let command = |at: &str| {
+        let places = [CONTENTS, DATA, GLOBALS].map(|name| format!("{at}/{name}"));
+        let file = format!("--file={at}/{DATA}");
+        let head = ["sh", "-c", &script, "sh"].map(str::to_owned);
+        head.into_iter().chain(places).chain([file]).chain(arguments.iter().cloned()).collect()
+    };
+    let call = Call::new("pg_dump", output.path(), &command).unless(give_up);
+    call.write(ctx, output, database.size_bytes, &[CONTENTS, globals::SAID, globals::CODE])
 }
 
 /// Says who it is when a table could not be had.
@@ -234,18 +248,15 @@ fn who_holds(ctx: &Context, error: Error) -> Error {
 }
 
 /// Finds the data of every table that has rows in it.
-fn covers(directory: &Path, tables: &[Table]) -> Result<(), Error> {
-    let path = directory.join(CONTENTS);
-    let text = std::fs::read_to_string(&path).map_err(|e| tg_core::Error::file(&path, &e))?;
+fn covers(written: &Written, tables: &[Table]) -> Result<(), Error> {
+    let text = written.text(CONTENTS)?;
     let listed = table_data(&text);
     for table in tables.iter().filter(|t| t.rows != Some(0)) {
         let Some(entry) = listed.get(&table.oid) else {
             return Err(Error::Incomplete(format!("it lacks the rows of {}", table.plain())));
         };
-        let there = |end: &str| {
-            let file = directory.join(DATA).join(format!("{entry}.dat{end}"));
-            file.metadata().is_ok_and(|m| m.len() > 0)
-        };
+        let there =
+            |end: &str| written.bytes(&format!("{DATA}/{entry}.dat{end}")).is_some_and(|bytes| bytes > 0);
         if !["", ".gz", ".zst", ".lz4"].into_iter().any(there) {
             return Err(Error::Incomplete(format!("it has no data file for {}", table.plain())));
         }

@@ -1,16 +1,18 @@
 //! Roles, their settings and grants, and tablespaces, which no dump of one database holds. They are
 //! dumped beside it, in the same container.
 
-use std::path::Path;
-
 use serde_json::json;
-use tg_core::Error as CoreError;
 use tg_core::backup::GLOBALS;
+use tg_core::backup::output::Written;
 
 use crate::context::Context;
 use crate::error::Error;
 
 const SUPERUSER: &str = "SELECT pg_catalog.current_setting('is_superuser') = 'on'";
+
+/// What it says, and how it ended: beside its file.
+pub(crate) const SAID: &str = "globals.sql.err";
+pub(crate) const CODE: &str = "globals.sql.code";
 
 /// Starts pg_dumpall in a shell, where `$globals` is its file: what it says goes beside that, and how
 /// it ended into a third file. Without passwords.
@@ -22,15 +24,13 @@ pub(crate) const BEGIN: &str = r#"(
 pub(crate) const AWAIT: &str = r#"wait "$globals_pid""#;
 
 /// Looks how it went. Who may not read roles gets a warning.
-pub(crate) fn conclude(ctx: &Context, directory: &Path) -> Result<(), Error> {
-    let beside = |end: &str| directory.join(format!("{GLOBALS}{end}"));
-    let take = |end: &str| -> Result<String, Error> {
-        let path = beside(end);
-        let text = std::fs::read_to_string(&path).map_err(|e| CoreError::file(&path, &e))?;
-        std::fs::remove_file(&path).map_err(|e| CoreError::file(&path, &e))?;
+pub(crate) fn conclude(ctx: &Context, written: &Written) -> Result<(), Error> {
+    let take = |name: &str| -> Result<String, Error> {
+        let text = written.text(name)?;
+        written.remove(name)?;
         Ok(text)
     };
-    let (code, said) = (take(".code")?.trim().parse().unwrap_or(-1), take(".err")?);
+    let (code, said) = (take(CODE)?.trim().parse().unwrap_or(-1), take(SAID)?);
     if code == 0 {
         return Ok(());
     }
@@ -40,7 +40,7 @@ pub(crate) fn conclude(ctx: &Context, directory: &Path) -> Result<(), Error> {
     }
     let msg = format!("roles and tablespaces are not in the backup: {problem}");
     ctx.session.emit.warning("no-globals", &msg, json!({"user": ctx.target.user}))?;
-    let _ = std::fs::remove_file(beside(""));
+    let _ = written.remove(GLOBALS);
     Ok(())
 }
 

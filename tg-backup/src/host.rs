@@ -5,15 +5,41 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tg_core::Error as CoreError;
+use tg_core::backup::guarded::Guarded;
+use tg_core::backup::output::{Output, Written};
 
 use crate::clients::{Call, Complaints, Server, passfile};
 use crate::context::Context;
 use crate::error::Error;
+use crate::preflight::space;
 
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// Runs a client to its end.
 pub(crate) fn run(ctx: &Context, call: &Call) -> Result<(), Error> {
+    run_group(ctx, call, &|_| ())
+}
+
+/// Runs one that writes files of an encrypted backup: into a directory that goes with us, from which they are encrypted.
+pub(crate) fn write_sealed(
+    ctx: &Context,
+    call: Call,
+    output: &Output,
+    (size, texts): (i64, &[&str]),
+) -> Result<Written, Error> {
+    space(ctx.state.root(), size)?;
+    let guarded = Guarded::new(ctx.state.root())?;
+    // Where the guard is gone, the plaintext goes with the next run.
+    let writer = |group| drop(guarded.writer(group));
+    let ended = run_group(ctx, &Call { directory: guarded.path(), ..call }, &|group| writer(Some(group)));
+    writer(None);
+    ended?;
+    let written = output.take(guarded.path(), texts, &|| call.given_up(ctx))?;
+    guarded.close()?;
+    Ok(written)
+}
+
+fn run_group(ctx: &Context, call: &Call, begun: &dyn Fn(u32)) -> Result<(), Error> {
     let words = (call.command)(&call.directory.display().to_string());
     let passfile = passfile(ctx)?;
     let server = Server::ask(ctx)?;
@@ -22,11 +48,11 @@ pub(crate) fn run(ctx: &Context, call: &Call) -> Result<(), Error> {
     command.env("PGAPPNAME", crate::TOOL).envs(server.environment()).envs(ctx.target.client_environment());
     let mut complaints = Complaints::of(ctx, call);
     let runner = ctx.session.runner();
-    let give_up = || ctx.session.check("").is_err() || (call.give_up)();
-    let status = runner.stream_unless::<Error>(&mut command, &give_up, |stream, line| {
-        complaints.hear(stream, line);
-        Ok(())
-    })?;
+    let status =
+        runner.stream_group::<Error>(&mut command, &|| call.given_up(ctx), begun, |stream, line| {
+            complaints.hear(stream, line);
+            Ok(())
+        })?;
     complaints.conclude(status.code().map_or(-1, i64::from))
 }
 

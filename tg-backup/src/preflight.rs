@@ -42,10 +42,14 @@ pub(crate) fn run(ctx: &Context) -> Result<Database, Error> {
 /// Fails where a compressed copy of so many bytes can't have room.
 pub(crate) fn space(root: &Path, size: i64) -> Result<(), Error> {
     let there = root.ancestors().find(|d| d.is_dir()).unwrap_or(root);
-    let free = bytes::free(there)?;
+    enough(&root.display().to_string(), bytes::free(there)?, size)
+}
+
+/// Fails where a compressed copy of so many bytes can't have room in what is free.
+pub(crate) fn enough(directory: &str, free: u64, size: i64) -> Result<(), Error> {
     let needed = unsigned(size) / SPACE_DIVISOR;
     if free < needed {
-        return Err(BackupError::NoSpace { directory: root.display().to_string(), free, needed }.into());
+        return Err(BackupError::NoSpace { directory: directory.to_owned(), free, needed }.into());
     }
     Ok(())
 }

@@ -7,7 +7,6 @@ use std::time::{Instant, SystemTime};
 
 use serde_json::json;
 use tg_core::atomic_file;
-use tg_core::backup::crypt::Recipients;
 use tg_core::backup::database::Database;
 use tg_core::backup::digest::{self, FileEntry};
 use tg_core::backup::manifest::{self, Image, Manifest};
@@ -31,17 +30,14 @@ pub(crate) struct Facts<'a> {
     /// When its snapshot was taken, within moments.
     pub at: SystemTime,
     pub begun: Instant,
-    /// For whom it is encrypted, and their names.
-    pub recipients: (Option<&'a Recipients>, Vec<String>),
+    /// For whom it is encrypted.
+    pub recipients: Vec<String>,
 }
 
 pub(crate) fn run(ctx: &Context, partial: Partial, facts: Facts) -> Result<(Manifest, PathBuf), Error> {
     let intent = json!({"id": facts.id});
     ctx.change("publish", &format!("hash and publish {}", facts.id), intent, || {
         let created = tg_core::clock::rfc3339(facts.at);
-        if let (Some(recipients), _) = &facts.recipients {
-            recipients.encrypt(&partial.path)?;
-        }
         let text = recovery::text(&facts, &created);
         atomic_file::write(&partial.path.join(RECOVERY), text.as_bytes())?;
         let mut files = digest::seal(&partial.path)?;
@@ -98,7 +94,7 @@ fn manifest(ctx: &Context, facts: Facts, created: String, files: Vec<FileEntry>)
         views: held.views,
         roles: facts.taken.roles,
         jobs: facts.taken.jobs,
-        recipients: facts.recipients.1,
+        recipients: facts.recipients,
         files,
         duration_ms: tg_core::clock::milliseconds(facts.begun),
         hash: String::new(),

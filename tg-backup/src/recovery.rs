@@ -32,7 +32,7 @@ const UNPACK: [&str; 4] = [
 /// The text for a backup of this method.
 pub(crate) fn text(facts: &Facts, created: &str) -> String {
     let database = &facts.database;
-    let decrypt = if facts.recipients.0.is_some() { DECRYPT } else { "" };
+    let decrypt = if facts.recipients.is_empty() { "" } else { DECRYPT };
     let common = [
         ("{decrypt}", decrypt),
         ("{id}", facts.id),

@@ -7,6 +7,7 @@ mod lab_stack;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -17,6 +18,10 @@ use lab_stack::{Database, Outcome};
 const CONTENT: &str = "CREATE TABLE places (id int PRIMARY KEY, name text); \
     INSERT INTO places SELECT g, 'place ' || g FROM generate_series(1, 1000) AS g; \
     CREATE TABLE staging AS TABLE places";
+
+/// The name of a table, which a dump has in plain.
+const MARKER: &str = "nobody_else_reads_this";
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn ok(outcome: &Outcome) {
     assert_eq!(outcome.exit, 0, "{outcome:?}");
@@ -249,4 +254,79 @@ fn an_encrypted_backup_of_a_database_outside_the_project_comes_back_without_a_pl
     assert_eq!(db.fingerprint(), before);
     let left = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(".tg-plain-");
     assert!(!fs::read_dir(db.path("state")).unwrap().any(|entry| left(&entry.unwrap().path())));
+}
+
+/// Files below a directory that are neither encrypted nor what an encrypted backup has in plain.
+fn readable(root: &Path) -> Vec<PathBuf> {
+    let plain = ["RECOVERY.md", "SHA256SUMS", "manifest.json"];
+    let mut files = below(root);
+    files.retain(|path| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        !name.ends_with(".age") && !plain.iter().any(|plain| name.contains(plain))
+    });
+    files
+}
+
+/// The directories for plaintext in the project's state.
+fn plaintext(db: &Database) -> Vec<PathBuf> {
+    let entries = fs::read_dir(db.path("state")).into_iter().flatten().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(".tg-plain-")).collect()
+}
+
+/// Begins a backup again and again and kills it, each time later; nothing of it can be read, then and later.
+fn killed_at_any_moment(db: &Database, words: &[&str]) {
+    let nothing: Vec<PathBuf> = vec![];
+    let holds = |path: &PathBuf| String::from_utf8_lossy(&fs::read(path).unwrap()).contains(MARKER);
+    // The last time is that of the first file.
+    for time in (0..5).map(|n| Some(Duration::from_millis(400 * n))).chain([None]) {
+        let _ = fs::remove_dir_all(db.path("backups"));
+        let (running, begun) = (db.start_group(words), Instant::now());
+        while db.in_store().1.is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "{words:?} does not begin");
+        }
+        let begun = Instant::now();
+        let early =
+            || time.map_or_else(|| below(&db.path("backups")).is_empty(), |time| begun.elapsed() < time);
+        while early() {
+            assert!(begun.elapsed() < PATIENCE, "{words:?} writes nothing");
+            assert_eq!(readable(&db.path("backups")), nothing, "{words:?} within {time:?}");
+        }
+        running.kill();
+        let killed = Instant::now();
+        assert_eq!(readable(&db.path("backups")), nothing, "{words:?} after {time:?}");
+        // Nobody runs the tool again.
+        db.await_nothing_started_in_docker();
+        while !plaintext(db).is_empty() {
+            assert!(killed.elapsed() < PATIENCE, "{words:?} after {time:?}: {:?}", plaintext(db));
+        }
+        let mut left = below(&db.path("state"));
+        left.retain(holds);
+        assert_eq!(left, nothing, "{words:?} after {time:?}");
+    }
+}
+
+#[test]
+fn a_killed_run_leaves_nothing_readable_of_a_backup_that_is_to_be_encrypted() {
+    let server = Server::start("");
+    let content = format!(
+        "CREATE EXTENSION pgcrypto; CREATE TABLE {MARKER} (id int PRIMARY KEY, v bytea); \
+         INSERT INTO {MARKER} SELECT g, gen_random_bytes(1024) FROM generate_series(1, 48 * 1024) AS g"
+    );
+    let db = &mut Database::create_in(server.stack(), "sealing", &content);
+    let recipient = db.identity("key");
+    db.set("TG_AGE_RECIPIENTS", &recipient);
+    let basebackup = ["create", "--method", "basebackup"];
+    killed_at_any_moment(db, &["create"]);
+    killed_at_any_moment(db, &basebackup);
+    let key = db.path("key").display().to_string();
+    for words in [&["create"][..], &basebackup] {
+        let made = db.tg(words);
+        ok(&made);
+        ok(&db.tg(&["verify", &made.text("id"), "--identity", &key]));
+    }
+    db.outside();
+    if db.tg(&["create"]).code() != "client-too-old" {
+        killed_at_any_moment(db, &["create"]);
+        killed_at_any_moment(db, &basebackup);
+    }
 }

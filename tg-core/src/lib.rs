@@ -23,6 +23,7 @@ pub mod database;
 mod database_service;
 pub mod deadline;
 pub mod dotenv;
+mod download;
 pub mod emitter;
 pub mod engine;
 pub mod error;

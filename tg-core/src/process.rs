@@ -108,7 +108,7 @@ impl Runner<'_> {
         give_up: &dyn Fn() -> bool,
     ) -> Result<(ExitStatus, String, String), Error> {
         let (mut stdout, mut stderr) = (String::new(), String::new());
-        let status = self.stream_until(stdin, command, give_up, |stream, line| {
+        let status = self.stream_until(stdin, command, (give_up, &|_| ()), |stream, line| {
             let text = if stream == Stream::Stdout { &mut stdout } else { &mut stderr };
             text.push_str(line);
             text.push('\n');
@@ -133,14 +133,25 @@ impl Runner<'_> {
         give_up: &dyn Fn() -> bool,
         on_line: impl FnMut(Stream, &str) -> Result<(), E>,
     ) -> Result<ExitStatus, E> {
-        self.stream_until(Stdio::null(), command, give_up, on_line)
+        self.stream_group(command, give_up, &|_| (), on_line)
+    }
+
+    /// The same; `begun` gets the program's process group as soon as there is one.
+    pub fn stream_group<E: Fault + From<Error>>(
+        &self,
+        command: &mut Command,
+        give_up: &dyn Fn() -> bool,
+        begun: &dyn Fn(u32),
+        on_line: impl FnMut(Stream, &str) -> Result<(), E>,
+    ) -> Result<ExitStatus, E> {
+        self.stream_until(Stdio::null(), command, (give_up, begun), on_line)
     }
 
     fn stream_until<E: Fault + From<Error>>(
         &self,
         stdin: Stdio,
         command: &mut Command,
-        give_up: &dyn Fn() -> bool,
+        (give_up, begun): (&dyn Fn() -> bool, &dyn Fn(u32)),
         mut on_line: impl FnMut(Stream, &str) -> Result<(), E>,
     ) -> Result<ExitStatus, E> {
         self.emit.explain(&format!("running {}", words(command)));
@@ -151,6 +162,7 @@ impl Runner<'_> {
             .process_group(0)
             .spawn()
             .map_err(|e| Error::Program { program: name(command), problem: e.to_string() })?;
+        begun(child.id());
         let (sender, lines) = mpsc::channel();
         let mut lost = Ok(());
         std::thread::scope(|scope| {

@@ -4,7 +4,7 @@ use serde_json::json;
 use tg_core::backup::crypt::Recipients;
 use tg_core::backup::database::Database;
 use tg_core::backup::manifest::Manifest;
-use tg_core::backup::store::Partial;
+use tg_core::backup::output::Output;
 use tg_core::backup::{DATA, Method, Physical};
 use tg_core::database::Client;
 
@@ -29,7 +29,7 @@ const SUMMARIES: &str = "SELECT setting = 'on' FROM pg_catalog.pg_settings WHERE
 /// Copies the server's files, and reads the tables of our database meanwhile.
 pub(crate) fn run(
     ctx: &Context,
-    partial: &Partial,
+    output: &Output,
     database: &Database,
     options: &CreateOptions,
 ) -> Result<Taken, Error> {
@@ -39,12 +39,14 @@ pub(crate) fn run(
     refuse_tablespaces(&mut client)?;
     let parent = options.incremental.then(|| parent(ctx, database, &mut client)).transpose()?;
     let zstd = database.server_version_num >= SERVER_ZSTD_SINCE;
-    let intent = json!({"directory": partial.path, "parent": parent});
+    let intent = json!({"directory": output.path(), "parent": parent});
     ctx.change("basebackup", "copy the server's files", intent, || {
         let taken = beside(ctx, options, |give_up| {
-            let command = |at: &str| command(at, partial, zstd, parent.as_deref());
-            let call = Call::new("pg_basebackup", ctx.store.root(), &command).writing().unless(give_up);
-            call.run(ctx).map_err(|error| refused(ctx, error))?;
+            let command = |at: &str| command(at, output, zstd, parent.as_deref());
+            // The backup that it completes lies beside it.
+            let directory = if parent.is_some() { ctx.store.root() } else { output.path() };
+            let call = Call::new("pg_basebackup", directory, &command).unless(give_up);
+            call.write(ctx, output, server_bytes, &[]).map_err(|error| refused(ctx, error))?;
             let compression = if zstd { SERVER_ZSTD.trim_start_matches("server-") } else { GZIP };
             let physical = Physical { parent: parent.clone(), server_bytes, ..Physical::default() };
             Ok(Copied { method: Method::Basebackup, format: "tar", compression, physical })
@@ -54,11 +56,12 @@ pub(crate) fn run(
     })
 }
 
-fn command(at: &str, partial: &Partial, zstd: bool, parent: Option<&str>) -> Vec<String> {
-    let own = partial.path.file_name().unwrap_or_default().to_string_lossy();
+fn command(at: &str, output: &Output, zstd: bool, parent: Option<&str>) -> Vec<String> {
+    let own = output.path().file_name().unwrap_or_default().to_string_lossy();
+    let directory = if parent.is_some() { format!("{at}/{own}") } else { at.to_owned() };
     let mut words = vec![
         "pg_basebackup".into(),
-        format!("--pgdata={at}/{own}/{DATA}"),
+        format!("--pgdata={directory}/{DATA}"),
         "--format=tar".into(),
         "--wal-method=stream".into(),
         "--checkpoint=fast".into(),

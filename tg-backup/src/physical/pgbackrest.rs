@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tg_core::backup::store::{Entry, Partial};
-use tg_core::backup::{DATA, Method, Physical};
+use tg_core::backup::output::Output;
+use tg_core::backup::store::Entry;
+use tg_core::backup::{Method, Physical, Relative};
 use tg_core::container::Container;
 use tg_core::engine::Engine;
-use tg_core::{Error as CoreError, atomic_file, process};
+use tg_core::{Error as CoreError, process};
 
 use crate::cli::CreateOptions;
 use crate::context::Context;
@@ -20,7 +21,7 @@ use crate::taken::Taken;
 /// The server's own user, who owns repository and archive.
 const USER: &str = "postgres";
 /// What the repository says of the backup.
-const INFO: &str = "pgbackrest.json";
+const INFO: &str = "data/pgbackrest.json";
 /// Under this name our identifier stands on the repository's own record.
 const ANNOTATION: &str = "tg";
 /// A backup may take as long as it takes.
@@ -118,12 +119,7 @@ impl<'a> Stanza<'a> {
 }
 
 /// Has pgBackRest make a backup, and reads the tables of our database meanwhile.
-pub(crate) fn run(
-    ctx: &Context,
-    partial: &Partial,
-    id: &str,
-    options: &CreateOptions,
-) -> Result<Taken, Error> {
+pub(crate) fn run(ctx: &Context, output: &Output, id: &str, options: &CreateOptions) -> Result<Taken, Error> {
     let stanza = Stanza::find(ctx)?;
     let server_bytes = server_bytes(&mut ctx.target.connect(crate::TOOL, None)?)?;
     let kind = if options.incremental { "incr" } else { "full" };
@@ -140,7 +136,7 @@ pub(crate) fn run(
             stanza.run(&words.each_ref().map(String::as_str), give_up)?;
             let made = stanza.backups()?.into_iter().rfind(|backup| backup["annotation"][ANNOTATION] == id);
             let made = made.ok_or_else(|| Error::Incomplete("pgBackRest does not know of it".into()))?;
-            keep(partial, &made)?;
+            keep(output, &made)?;
             let physical = Physical {
                 parent: made["prior"].as_str().and_then(|prior| of_label(ctx, prior)),
                 stanza: Some(stanza.name.clone()),
@@ -157,11 +153,11 @@ pub(crate) fn run(
 }
 
 /// What the repository says of it, beside our own record.
-fn keep(partial: &Partial, made: &Value) -> Result<(), Error> {
-    let data = partial.path.join(DATA);
-    atomic_file::make_dir(&data)?;
+fn keep(output: &Output, made: &Value) -> Result<(), Error> {
+    let name = Relative::parse(INFO).map_err(|problem| CoreError::File { path: INFO.into(), problem })?;
     let text = serde_json::to_string_pretty(made).unwrap_or_default();
-    Ok(atomic_file::write(&data.join(INFO), format!("{text}\n").as_bytes())?)
+    output.write(&name, &mut format!("{text}\n").as_bytes())?;
+    Ok(())
 }
 
 /// Our backup of this label.

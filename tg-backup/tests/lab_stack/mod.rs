@@ -50,6 +50,19 @@ pub(crate) struct Holder {
     end: Command,
 }
 
+/// A tool with its process group.
+pub(crate) struct Group(Child);
+
+impl Group {
+    /// SIGKILL for all of it.
+    pub(crate) fn kill(mut self) {
+        let group = rustix::process::Pid::from_raw(self.0.id().try_into().unwrap()).unwrap();
+        // It may have ended by itself in this moment.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        self.0.wait().unwrap();
+    }
+}
+
 /// The blocks of a text that are indented as code, after the step of this number.
 pub(crate) fn code_of(text: &str, step: u32) -> String {
     let begin = text.split(&format!("\n{step}. ")).nth(1).unwrap();
@@ -270,6 +283,13 @@ impl Database {
         self.command(words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
     }
 
+    /// Starts the tool in a process group of its own, which can be killed.
+    pub(crate) fn start_group(&self, words: &[&str]) -> Group {
+        let mut command = self.command(words);
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        Group(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
     /// Waits for a tool that was started.
     pub(crate) fn outcome(child: Child) -> Outcome {
         Self::read(child.wait_with_output().unwrap())
@@ -417,6 +437,20 @@ impl Database {
         let begun = Instant::now();
         while !self.left_in_docker().is_empty() {
             assert!(begun.elapsed() < PATIENCE, "{:?}", self.left_in_docker());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// The same after a kill at any moment: a container that was made and not started yet has nothing in it, and waits for
+    /// the next run to remove it.
+    pub(crate) fn await_nothing_started_in_docker(&self) {
+        let begun = Instant::now();
+        while !self.left_in_docker().is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "{:?}", self.left_in_docker());
+            for name in containers(&["status=created", &self.label()]) {
+                // One that is being started stays.
+                Command::new("docker").args(["rm", "-v", &name]).output().unwrap();
+            }
             std::thread::sleep(Duration::from_millis(100));
         }
     }

@@ -3,14 +3,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use age::x25519::{Identity, Recipient};
 
 use crate::Error as CoreError;
 use crate::backup::error::Error;
-use crate::backup::files;
 use crate::backup::relative::Relative;
 use crate::backup::tree::Tree;
 use crate::project::Project;
@@ -77,24 +76,15 @@ impl Recipients {
         Identities(vec![identity])
     }
 
-    /// Replaces every file below a directory by its encrypted self.
-    pub fn encrypt(&self, root: &Path) -> Result<(), Error> {
-        let (files, _) = files::below(root)?;
-        let done = files::each(&files, &|path| {
-            let encrypted = with_suffix(path);
-            let work = || -> io::Result<()> {
-                let recipients = self.0.iter().map(|r| r as &dyn age::Recipient);
-                let encryptor = age::Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
-                let output = BufWriter::new(private(&encrypted)?);
-                let mut writer = encryptor.wrap_output(output)?;
-                copy(&mut File::open(path)?, &mut writer)?;
-                // Without it the last piece is missing, and the file can't be decrypted.
-                writer.finish()?.flush()?;
-                fs::remove_file(path)
-            };
-            work().map_err(|e| Error::Core(CoreError::file(&encrypted, &e)))
-        });
-        done.map(drop)
+    /// Encrypts a content into a file; how many bytes the content has.
+    pub(super) fn seal(&self, content: &mut dyn Read, file: File) -> io::Result<u64> {
+        let recipients = self.0.iter().map(|r| r as &dyn age::Recipient);
+        let encryptor = age::Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
+        let mut writer = encryptor.wrap_output(BufWriter::new(file))?;
+        let bytes = copy(content, &mut writer)?;
+        // Without it the last piece is missing, and the file can't be decrypted.
+        writer.finish()?.flush()?;
+        Ok(bytes)
     }
 }
 
@@ -148,23 +138,15 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-fn with_suffix(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(SUFFIX);
-    name.into()
-}
-
-fn private(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
-    let mut piece = vec![0; PIECE];
+fn copy(from: &mut dyn Read, to: &mut impl Write) -> io::Result<u64> {
+    let (mut piece, mut bytes) = (vec![0; PIECE], 0);
     loop {
         match from.read(&mut piece)? {
-            0 => return Ok(()),
-            n => to.write_all(&piece[..n])?,
+            0 => return Ok(bytes),
+            n => {
+                to.write_all(&piece[..n])?;
+                bytes += n as u64;
+            }
         }
     }
 }
@@ -173,16 +155,17 @@ fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn tree(content: &[u8]) -> tempfile::TempDir {
+    const NAME: &str = "1.dat.age";
+
+    fn sealed(recipients: &Recipients, content: &[u8]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("data")).unwrap();
-        fs::write(dir.path().join("data/1.dat.zst"), content).unwrap();
-        fs::write(dir.path().join("globals.sql"), "CREATE ROLE x").unwrap();
+        let file = File::create(dir.path().join(NAME)).unwrap();
+        assert_eq!(recipients.seal(&mut &*content, file).unwrap(), content.len() as u64);
         dir
     }
 
-    fn read(identities: &Identities, root: &Path, name: &str) -> Result<Vec<u8>, age::DecryptError> {
-        let (tree, path) = (Tree::open(root)?, Relative::parse(name).unwrap());
+    fn read(identities: &Identities, root: &Path) -> Result<Vec<u8>, age::DecryptError> {
+        let (tree, path) = (Tree::open(root)?, Relative::parse(NAME).unwrap());
         let mut content = Vec::new();
         identities.reader(&tree, &path)?.read_to_end(&mut content)?;
         Ok(content)
@@ -191,29 +174,22 @@ mod tests {
     #[test]
     fn what_was_encrypted_is_read_by_its_recipients_alone() {
         let content = vec![7u8; 200_000];
-        let dir = tree(&content);
         let mut recipients = Recipients(vec![Identity::generate().to_public()]);
         let ours = recipients.with_ephemeral();
-        recipients.encrypt(dir.path()).unwrap();
-        let names = ["data/1.dat.zst.age", "globals.sql.age"];
-        let mut there = files::below(dir.path()).unwrap().0;
-        there.sort();
-        assert_eq!(there, names.map(|name| dir.path().join(name)));
-        assert_eq!(read(&ours, dir.path(), names[0]).unwrap(), content);
+        let dir = sealed(&recipients, &content);
+        assert_eq!(read(&ours, dir.path()).unwrap(), content);
         let stranger = Identities(vec![Identity::generate()]);
-        let refused = read(&stranger, dir.path(), names[1]);
-        assert!(matches!(refused, Err(age::DecryptError::NoMatchingKeys)));
+        assert!(matches!(read(&stranger, dir.path()), Err(age::DecryptError::NoMatchingKeys)));
     }
 
     #[test]
     fn a_cut_file_is_not_decrypted() {
-        let dir = tree(&vec![7; 200_000]);
-        let mut recipients = Recipients(vec![]);
+        let mut recipients = Recipients::none();
         let ours = recipients.with_ephemeral();
-        recipients.encrypt(dir.path()).unwrap();
-        let path = dir.path().join("data/1.dat.zst.age");
+        let dir = sealed(&recipients, &vec![7; 200_000]);
+        let path = dir.path().join(NAME);
         let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.set_len(path.metadata().unwrap().len() - 100).unwrap();
-        assert!(read(&ours, dir.path(), "data/1.dat.zst.age").is_err());
+        assert!(read(&ours, dir.path()).is_err());
     }
 }

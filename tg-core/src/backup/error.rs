@@ -72,7 +72,7 @@ impl Fault for Error {
             Error::Core(core) => return core.hint().or_else(|| sql::cure(&core.to_string())),
             Error::Throwaway { problem, .. } => return sql::cure(problem),
             Error::NoSpace { .. } => {
-                "free disk space there, or name another directory with --backup-dir".into()
+                "free disk space there; where it is the directory of backups, --backup-dir names another".into()
             }
             Error::Damaged { .. } => {
                 "restore another one; tg-backup list --check shows which are intact".into()

@@ -31,7 +31,7 @@ const LONGEST_HEADER: u64 = 1 << 20;
 const CHUNK: usize = 256 << 10;
 /// Of a tar archive, bytes.
 const BLOCK: u64 = 512;
-const PREFIX: &str = ".tg-plain-";
+pub(super) const PREFIX: &str = ".tg-plain-";
 
 /// An encrypted backup, and who may read it.
 pub struct Sealed {
@@ -327,7 +327,7 @@ fn raise_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// Removes the links that a killed run left; what they led to went with it.
+/// Removes what a killed run left: links, whose files went with it, and a directory whose guard was killed too.
 pub fn sweep(root: &Path) {
     for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(PREFIX) {
@@ -340,17 +340,21 @@ pub fn sweep(root: &Path) {
 mod tests {
     use super::*;
     use crate::backup::crypt::Recipients;
+    use crate::backup::output::Output;
     use crate::backup::synthetic::synthetic;
     use crate::backup::{digest, files};
 
     /// A backup whose files are encrypted, with one of this content more.
     fn sealed(root: &Path, content: &[u8]) -> (Sealed, PathBuf) {
-        let (mut manifest, path) = synthetic(root);
-        std::fs::write(path.join("data/3.dat"), content).unwrap();
+        let plain = tempfile::tempdir().unwrap();
+        let (mut manifest, from) = synthetic(plain.path());
+        std::fs::write(from.join("data/3.dat"), content).unwrap();
+        let path = root.join("backup");
+        std::fs::create_dir(&path).unwrap();
         let mut recipients = Recipients::none();
         let identities = recipients.with_ephemeral();
-        std::fs::remove_file(path.join("manifest.json")).unwrap();
-        recipients.encrypt(&path).unwrap();
+        std::fs::remove_file(from.join("manifest.json")).unwrap();
+        Output::open(&path, Some(&recipients)).unwrap().take(&from, &[], &|| false).unwrap();
         manifest.files = digest::seal(&path).unwrap();
         manifest.recipients = vec!["age1…".into()];
         let entry = Entry { id: "x".into(), path: path.clone(), manifest: Err(String::new()) };
