@@ -222,7 +222,8 @@ mod tests {
         let beside =
             |run: &str| acquire_beside(&state, "pull.lock", "tg-swap", run, &mut |_| Err(Error::Interrupted));
         state.create().unwrap();
-        let _procedure = take(&state.root().join("lock"), OWNER_ALONE, &procedure(std::process::id())).unwrap().unwrap();
+        let _procedure =
+            take(&state.root().join("lock"), OWNER_ALONE, &procedure(std::process::id())).unwrap().unwrap();
         let _step = now(&state, "tg-backup", "r").unwrap();
         let first = beside("r").unwrap();
         assert!(matches!(beside("r"), Err(Error::Locked { .. })), "one of its kind");
@@ -251,7 +252,8 @@ mod tests {
     fn a_tool_enters_the_lock_of_its_own_procedure_but_only_one_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
         let state = State::at(dir.path().to_owned());
-        let _held = take(&state.root().join("lock"), OWNER_ALONE, &procedure(std::process::id())).unwrap().unwrap();
+        let _held =
+            take(&state.root().join("lock"), OWNER_ALONE, &procedure(std::process::id())).unwrap().unwrap();
         let first = now(&state, "tg-migrate", "r").unwrap();
         assert!(matches!(now(&state, "tg-swap", "r"), Err(Error::Locked { .. })));
         assert!(matches!(now(&state, "tg-swap", "other"), Err(Error::Locked { .. })));
@@ -264,7 +266,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = State::at(dir.path().to_owned());
         // No process has this number: it is above the kernel's highest.
-        let mut orphan = Some(take(&state.root().join("lock"), OWNER_ALONE, &procedure(u32::MAX)).unwrap().unwrap());
+        let mut orphan =
+            Some(take(&state.root().join("lock"), OWNER_ALONE, &procedure(u32::MAX)).unwrap().unwrap());
         let mut waited = 0;
         acquire(&state, "tg-swap", "r", &mut |holder| {
             assert_eq!(holder.tool, "upgrade");
