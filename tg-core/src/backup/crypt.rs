@@ -18,7 +18,6 @@ use crate::project::Project;
 pub const SUFFIX: &str = ".age";
 const KEY: &str = "age_recipients";
 const IDENTITY_KEY: &str = "age_identity_file";
-const PIECE: usize = 64 * 1024;
 
 /// Who can read what is written.
 #[derive(Clone)]
@@ -81,7 +80,7 @@ impl Recipients {
         let recipients = self.0.iter().map(|r| r as &dyn age::Recipient);
         let encryptor = age::Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
         let mut writer = encryptor.wrap_output(BufWriter::new(file))?;
-        let bytes = copy(content, &mut writer)?;
+        let bytes = io::copy(content, &mut writer)?;
         // Without it the last piece is missing, and the file can't be decrypted.
         writer.finish()?.flush()?;
         Ok(bytes)
@@ -136,19 +135,6 @@ fn recipient(text: &str) -> Result<Recipient, String> {
 /// As age's own files are read: one a line, `#` begins a comment.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
-}
-
-fn copy(from: &mut dyn Read, to: &mut impl Write) -> io::Result<u64> {
-    let (mut piece, mut bytes) = (vec![0; PIECE], 0);
-    loop {
-        match from.read(&mut piece)? {
-            0 => return Ok(bytes),
-            n => {
-                to.write_all(&piece[..n])?;
-                bytes += n as u64;
-            }
-        }
-    }
 }
 
 #[cfg(test)]
